@@ -223,7 +223,7 @@ class Server:
         self.home.symlink_to(place)
 
     def _own(self, directory: Path) -> None:
-        """Give a directory to the server, but not what somebody else put there: names in /tmp can be guessed."""
+        """Give a directory to the server, not what somebody else put there: names in /tmp are no secret."""
         found = directory.lstat()
         user, group = self._user
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), user}:
