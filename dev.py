@@ -5,12 +5,15 @@ Only the standard library is imported here, because this is what installs the re
 installed, every package by its hash; a stamp in the virtual environment tells whether that has been done.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,7 @@ STAMP = VENV / ".installed"
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 SECRET_KEY = ROOT / "var" / "secret_key"
-CHECKED = ["manage.py", "dev.py", "vidgenie", "credits", "providers", "workflows"]
+CHECKS = {"ruff check": ["ruff", "check"], "ruff format": ["ruff", "format", "--check"], "mypy": ["mypy"]}
 
 
 def setup(lock=LOCK):
@@ -36,11 +39,12 @@ def setup(lock=LOCK):
             install(lock)
 
 
+@contextlib.contextmanager
 def exclusively():
-    """Hold the project, so that two terminals do not install into one environment at once; closing lets go."""
-    handle = open(__file__)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+    """One at a time: two terminals must not install into one environment at once."""
+    with open(__file__) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def create_secret(path):
@@ -67,7 +71,7 @@ def install(lock):
     STAMP.unlink(missing_ok=True)
     if not PYTHON.exists():
         create_environment()
-    count = lock.read_text().count("==")
+    count = len(re.findall("^[a-z0-9]", lock.read_text(), re.MULTILINE))
     if not install_with_uv(lock, count):
         install_with_pip(lock, count)
     locks = [LOCK] if lock == LOCK else [LOCK, DEV_LOCK]
@@ -76,7 +80,9 @@ def install(lock):
 
 def create_environment():
     if importlib.util.find_spec("ensurepip") is None:
-        sys.exit("This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv")
+        sys.exit(
+            "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"
+        )
     say(f"Making a virtual environment in {VENV.name}")
     venv.create(VENV, clear=True, with_pip=False)
 
@@ -104,13 +110,13 @@ def follow(title, command):
     """Run a long command quietly: its title, a sign of life every ten seconds, its last words if it fails."""
     start = time.monotonic()
     say(f"{title} ...")
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment())
         while (status := wait(process, 10)) is None:
             say(f"  still at it, {time.monotonic() - start:.0f} s")
         output.seek(0)
-        say(f"  done in {time.monotonic() - start:.0f} s" if status == 0 else "".join(output.readlines()[-15:]))
+        last_words = "".join(output.readlines()[-15:])
+    say(last_words if status else f"  done in {time.monotonic() - start:.0f} s")
     return status
 
 
@@ -134,26 +140,28 @@ def run(*arguments):
 def check():
     """Style, format and types of the whole tree; returns the names of what failed."""
     setup(DEV_LOCK)
-    checks = {
-        "ruff check": ["ruff", "check", "."],
-        "ruff format": ["ruff", "format", "--check", "."],
-        "mypy": ["mypy"],
-    }
-    return [name for name, module in checks.items() if not passes(name, module)]
+    return [name for name, module in CHECKS.items() if not passes(name, module)]
 
 
 def test(*arguments):
-    """Every check and every test; arguments go to pytest, and then only pytest runs."""
-    setup(DEV_LOCK)
+    """Every check and every test; with arguments, only pytest with these."""
     failed = [] if arguments else check()
-    coverage = [] if arguments else ["--cov"]
-    failed += [] if passes("pytest", ["pytest", *coverage, *arguments]) else ["pytest"]
-    return failed
+    setup(DEV_LOCK)
+    pytest = ["pytest", *(arguments or ["--cov"])]
+    return failed if passes("pytest", pytest) else [*failed, "pytest"]
 
 
 def passes(name, module):
+    """Run one check to its end; an interrupted one gets the time to stop its database, and then we stop."""
     say(f"--- {name}")
-    return subprocess.run([str(PYTHON), "-m", *module], cwd=ROOT).returncode == 0
+    interrupted = []
+    process = subprocess.Popen([str(PYTHON), "-m", *module], cwd=ROOT)
+    signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    signal.signal(signal.SIGTERM, lambda *_: interrupted.append(process.send_signal(signal.SIGINT)))
+    status = process.wait()
+    if interrupted:
+        sys.exit(130)
+    return status == 0
 
 
 def lock(*arguments):
@@ -166,12 +174,21 @@ def lock(*arguments):
 
 
 def compile_lock(uv, lock, arguments):
-    """One answer for every platform and every Python from 3.11 on, with hashes and without an index's address."""
-    options = ["--universal", "--python-version", "3.11", "--fork-strategy", "fewest", "--generate-hashes"]
-    quiet = ["--quiet", "--no-annotate", "--no-emit-index-url", "--custom-compile-command", "python3 dev.py lock"]
+    """One answer for all platforms and Pythons from 3.11 on: with hashes, without the address of an index."""
+    options = ["--universal", "--python-version=3.11", "--fork-strategy=fewest", "--generate-hashes"]
+    quiet = [
+        "--quiet",
+        "--no-annotate",
+        "--no-emit-index-url",
+        "--custom-compile-command=python3 dev.py lock",
+    ]
     command = [uv, "pip", "compile", "pyproject.toml", *options, *quiet, "-o", lock.name, *arguments]
-    if subprocess.run(command, cwd=ROOT, env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"}).returncode:
+    if subprocess.run(command, cwd=ROOT, env=environment()).returncode:
         sys.exit(f"{lock.name} was not written.")
+
+
+def environment():
+    return {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
 
 
 COMMANDS = {"setup": setup, "run": run, "test": test, "check": check, "lock": lock}
@@ -180,7 +197,10 @@ COMMANDS = {"setup": setup, "run": run, "test": test, "check": check, "lock": lo
 def main(name="help", *arguments):
     if name not in COMMANDS:
         sys.exit(f"Usage: python3 dev.py {'|'.join(COMMANDS)}")
-    failed = COMMANDS[name](*arguments)
+    try:
+        failed = COMMANDS[name](*arguments)
+    except KeyboardInterrupt:
+        sys.exit(130)
     if failed:
         sys.exit(f"Failed: {', '.join(failed)}")
 

@@ -1,4 +1,4 @@
-"""What every test stands on: a fast PostgreSQL of the run's own, no network, and a Chromium where there is one.
+"""What every test stands on: a fast PostgreSQL of the run's own, and a Chromium where there is one.
 
 The settings are loaded here and not by pytest-django, because the database they shall name is decided here.
 VIDGENIE_TEST_DB names the test database for those who run tests side by side.
@@ -18,7 +18,7 @@ from vidgenie.embedded import Server
 
 PROJECT = Path(__file__).resolve().parent.parent
 SERVER = Server.of(PROJECT, fast=True)
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 HAS_ITS_DATABASE = "DATABASE_URL" in os.environ
 
 os.environ.setdefault("VIDGENIE_ENVIRONMENT", "test")
@@ -65,5 +65,38 @@ def browser_type_launch_args() -> dict[str, Any]:
     if found is None:
         pytest.skip(f"needs a Chromium, under one of these names: {', '.join(BROWSERS)}")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's event loop lives in the thread of the tests
-    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
     return {"executable_path": found, "args": ["--no-sandbox", "--disable-dev-shm-usage", *quiet]}
+
+
+# The cast: alice owns, bob is somebody else, sam is staff. Each has the credits of a newcomer.
+
+
+@pytest.fixture
+def alice(db: None) -> Any:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="alice")
+
+
+@pytest.fixture
+def bob(db: None) -> Any:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="bob")
+
+
+@pytest.fixture
+def sam(db: None) -> Any:
+    from tests.factories import UserFactory
+
+    return UserFactory(username="sam", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture(autouse=True)
+def own_media(settings: Any, tmp_path: Path) -> None:
+    """Every test keeps its files to itself."""
+    from django.core.files.storage import default_storage
+
+    settings.MEDIA_ROOT = tmp_path
+    assert Path(default_storage.location) == tmp_path

@@ -151,6 +151,7 @@ class Server:
             if pid is None or not _is_alive(pid):
                 return False
             self._succeed("pg_ctl", "-D", self.data, "-m", "fast", "-w", "stop")
+            self.keep()
             return True
 
     @contextmanager
@@ -159,16 +160,17 @@ class Server:
         self.home.parent.mkdir(parents=True, exist_ok=True)
         with open(self.home.with_suffix(".users"), "w") as users:
             fcntl.flock(users, fcntl.LOCK_SH)
-            if self.start():
+            if not self.is_ready():
                 self._automatic.touch()
             try:
+                self.start()
                 yield
             finally:
                 if self._last_to_leave(users.fileno()):
                     self.stop()
 
     def keep(self) -> None:
-        """Have it stay when the last `running` block ends, because somebody asked for it by name."""
+        """Have it stay when the last `running` block ends: forget that it was started for such a block."""
         self._automatic.unlink(missing_ok=True)
 
     def status(self) -> Status:
@@ -182,7 +184,7 @@ class Server:
 
     @property
     def _automatic(self) -> Path:
-        return self.home / "automatic"
+        return self.home.with_suffix(".automatic")
 
     def _last_to_leave(self, users: int) -> bool:
         try:

@@ -1,0 +1,180 @@
+"""One command that brings VidGenie up: database, tables, first account, web server and worker."""
+
+import contextlib
+import http.client
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from vidgenie.embedded import EmbeddedDatabaseError, Server
+from vidgenie.processes import KeepsDyingError, Program, keep_alive, revive, stop_together
+
+READY_WITHIN = 60  # seconds
+
+
+class Command(BaseCommand):
+    help = "Runs everything on this machine: database, web server and worker. Ctrl-C stops all of it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--host", default=os.environ.get("HOST", "127.0.0.1"), help="default: $HOST or 127.0.0.1"
+        )
+        parser.add_argument("--port", default=os.environ.get("PORT", "8000"), help="default: $PORT or 8000")
+
+    def handle(self, *, host: str, port: str, **options: Any) -> None:
+        refuse_a_taken_port(host, number(port))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            with self.database():
+                self.prepare()
+                self.serve(host, int(port))
+        except KeyboardInterrupt:
+            self.say("Everything has stopped.")
+        except (EmbeddedDatabaseError, KeepsDyingError) as error:
+            raise CommandError(str(error)) from error
+
+    def database(self) -> AbstractContextManager[None]:
+        """The embedded server for as long as we run, or nothing where DATABASE_URL names another."""
+        server = Server.of(settings.BASE_DIR)
+        if settings.DATABASES["default"].get("HOST") != str(server.socket):
+            return contextlib.nullcontext()
+        self.say("Starting the database ...")
+        return server.running()
+
+    def prepare(self) -> None:
+        """What has to be so before the first request: tables, static files, an account."""
+        self.say("Bringing the tables up to date ...")
+        call_command("migrate", verbosity=0, interactive=False)
+        if settings.PRODUCTION:
+            call_command("collectstatic", verbosity=0, interactive=False)
+        self.password = first_account()
+        connections.close_all()
+
+    def serve(self, host: str, port: int) -> None:
+        programs = [Program("web server", web_server(host, port)), Program("worker", worker())]
+        self.say("Starting the web server and the worker ...")
+        try:
+            for program in programs:
+                program.start()
+            self.wait_for_an_answer(programs, host, port)
+            self.say(self.welcome(host, port))
+            keep_alive(programs, self.say)
+        finally:
+            with uninterrupted():
+                self.say("\nStopping ...")
+                stop_together(programs)
+
+    def wait_for_an_answer(self, programs: list[Program], host: str, port: int) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while not answers(host, port):
+            if time.monotonic() > deadline:
+                raise CommandError(f"The web server does not answer after {READY_WITHIN} seconds.")
+            for program in programs:
+                if program.exit_code() is not None:
+                    revive(program, self.say)
+            time.sleep(0.1)
+
+    def welcome(self, host: str, port: int) -> str:
+        lines = ["", f"  VidGenie is at  http://{in_url(reachable(host))}:{port}/", ""]
+        if self.password:
+            lines += ["  Sign in as      admin", f"  Password        {self.password}   (shown this once)"]
+        lines += ["  Provider        sandbox: local and free, no key needed", "  To stop         Ctrl-C", ""]
+        return "\n".join(lines)
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def number(port: str) -> int:
+    if not port.isdecimal() or not 0 < int(port) < 65536:
+        raise CommandError(f"PORT is {port!r}; it must be a number from 1 to 65535.")
+    return int(port)
+
+
+def refuse_a_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host} port {port}: {error.strerror}. Try: make run PORT=8001"
+            ) from error
+
+
+def first_account() -> str:
+    """Make the superuser `admin` where there is no account; returns the password, or "" if there is one."""
+    people = get_user_model().objects
+    if settings.PRODUCTION or people.exists():
+        return ""
+    password = secrets.token_urlsafe(12)
+    people.create_superuser("admin", "admin@localhost", password)
+    return password
+
+
+def web_server(host: str, port: int) -> list[str]:
+    size = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    manners = ["--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"]
+    bind = ["--bind", f"{in_url(host)}:{port}"]
+    return [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "vidgenie.wsgi",
+        "--chdir",
+        str(settings.BASE_DIR),
+        *bind,
+        *size,
+        *manners,
+    ]
+
+
+def worker() -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
+
+
+def answers(host: str, port: int) -> bool:
+    """Whether the web server answers anything at all; gunicorn listens before the application is loaded."""
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=10)
+    try:
+        connection.request("HEAD", "/")
+        return connection.getresponse().status > 0
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def reachable(host: str) -> str:
+    """The address by which this machine reaches a server that listens on `host`."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let a second, impatient Ctrl-C not break the stopping: it is bounded in time anyway."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
