@@ -1,0 +1,135 @@
+"""The words that every provider's adapter is translated into, and the shape of an adapter.
+
+An adapter speaks one provider's API and knows no users, templates or money.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class Kind(StrEnum):
+    """What a model makes."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+class Status(StrEnum):
+    """Where a job stands at the provider. UNKNOWN is a word we don't have: look again, and warn."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the provider will say nothing else any more."""
+        return self in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED)
+
+
+class Reason(StrEnum):
+    """Why something failed, in our words. Drives retry, the sentence for the user, the alarm and the charge."""
+
+    INVALID_INPUT = "invalid_input"
+    CONTENT_POLICY = "content_policy"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    TIMED_OUT = "timed_out"
+    UNAUTHORIZED = "unauthorized"
+    OUT_OF_QUOTA = "out_of_quota"
+    RETIRED = "retired"
+    BAD_OUTPUT = "bad_output"
+    LOST = "lost"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that goes along with a request."""
+
+    content: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What we ask of a provider: one submission of one step, complete in itself."""
+
+    kind: Kind
+    model: str
+    prompt: str
+    options: Mapping[str, Any]
+    reference: str
+    image: Picture | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A result as the provider hands it over: words, or a place to get the file from (which may expire)."""
+
+    text: str = ""
+    location: str = field(default="", repr=False)
+    content_type: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The unit of work at the provider, as the provider reports it. `progress` is 0 to 1, where it is told."""
+
+    id: str
+    status: Status
+    progress: float | None = None
+    outputs: tuple[Output, ...] = ()
+    reason: Reason | None = None
+    detail: str = ""
+
+
+class ProviderError(Exception):
+    """A call did not give an answer we can use.
+
+    `reason` is the one fact the caller decides by; `sent` says whether the provider may have acted on the call;
+    `retry_after` is in seconds; the text is for staff only.
+    """
+
+    def __init__(
+        self, reason: Reason, detail: str = "", *, sent: bool = True, retry_after: float | None = None
+    ) -> None:
+        super().__init__(detail or reason.value)
+        self.reason, self.detail, self.sent, self.retry_after = reason, detail, sent, retry_after
+
+
+class Adapter:
+    """Everything that one provider's file must say."""
+
+    slug: ClassVar[str]
+    statuses: ClassVar[Mapping[str, Status]] = {}
+    reasons: ClassVar[Mapping[str, Reason]] = {}
+
+    def submit(self, request: JobRequest) -> Job:
+        """Start a job; synchronous providers return a finished one. The only call that costs money."""
+        raise NotImplementedError
+
+    def fetch(self, job_id: str) -> Job:
+        """What the provider says of a job now."""
+        raise NotImplementedError
+
+    def cancel(self, job_id: str) -> None:
+        """Ask the provider to stop. It may be too late; the next fetch tells."""
+        raise NotImplementedError
+
+    def find(self, reference: str) -> Job | None:
+        """The job that was submitted with this reference, where the provider can look it up.
+
+        None means that there surely is none. Raises ProviderError(LOST) where it cannot be known: the default.
+        """
+        raise ProviderError(Reason.LOST, f"{self.slug} cannot look a job up by our reference")
+
+    def download(self, output: Output) -> Any:
+        """A binary file object with the content of an output."""
+        raise NotImplementedError

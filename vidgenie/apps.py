@@ -1,0 +1,8 @@
+"""VidGenie itself: settings, addresses, API plumbing, operator commands."""
+
+from django.apps import AppConfig
+
+
+class VidGenieConfig(AppConfig):
+    name = "vidgenie"
+    verbose_name = "VidGenie"

@@ -1,0 +1,8 @@
+"""Workflows: the product. A workflow walks through its steps."""
+
+from django.apps import AppConfig
+
+
+class WorkflowsConfig(AppConfig):
+    name = "workflows"
+    verbose_name = "Workflows"

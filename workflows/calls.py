@@ -1,0 +1,133 @@
+"""The calls to the outside that move an attempt: each is claimed under a lock, made without one, and then recorded.
+
+A call carries all it needs, so that making it touches none of our tables, and answers with a value: a Job, an Asset,
+nothing, or the ProviderError that came of it.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+
+from providers import gateway
+from providers.base import Job, JobRequest, Output, Picture, ProviderError, Reason
+from workflows import media
+from workflows.models import Asset, Attempt
+from workflows.services import SERVICES
+
+Result = Job | Asset | ProviderError | None
+
+
+@dataclass(frozen=True)
+class Call:
+    """A claim on an attempt: whoever holds its fence number may record an answer."""
+
+    phase: ClassVar[Attempt.Phase]
+    attempt: Attempt
+    image: Asset | None = None
+
+    @property
+    def stage(self) -> str:
+        """The stage whose service knows what to ask."""
+        return self.attempt.step.stage
+
+    @property
+    def fence(self) -> int:
+        """The number that the attempt must still have when the answer is recorded."""
+        return self.attempt.fence
+
+    @property
+    def attempt_id(self) -> UUID:
+        """Whose call it is."""
+        return self.attempt.pk
+
+    def __call__(self) -> Result:
+        """Make the call; never raises for what the outside world does."""
+        try:
+            return self.make()
+        except ProviderError as error:
+            return error
+        except media.BadMedia as error:
+            return ProviderError(Reason.BAD_OUTPUT, str(error))
+        except OSError as error:  # our storage is full or away: the result waits at the provider
+            return ProviderError(Reason.UNAVAILABLE, f"storage: {error.strerror or type(error).__name__}", sent=False)
+
+    def make(self) -> Result:
+        """The call itself."""
+        raise NotImplementedError
+
+
+class Submit(Call):
+    """Hand the step to the provider; the one call that costs money."""
+
+    phase = Attempt.Phase.SUBMIT
+
+    def make(self) -> Job:
+        """The job, as accepted."""
+        return gateway.submit(self.attempt.provider, self._request())
+
+    def _request(self) -> JobRequest:
+        attempt = self.attempt
+        model = attempt.model.partition("/")[2]
+        return SERVICES[self.stage].ask(model, attempt.prompt, attempt.options, str(attempt.pk), _picture(self.image))
+
+
+class Find(Call):
+    """Ask whether a submit whose answer was lost has been accepted."""
+
+    phase = Attempt.Phase.SUBMITTING
+
+    def make(self) -> Job | None:
+        """The job; None when there surely is none."""
+        return gateway.find(self.attempt.provider, str(self.attempt.pk))
+
+
+class Fetch(Call):
+    """Ask how a job stands."""
+
+    phase = Attempt.Phase.FETCH
+
+    def make(self) -> Job:
+        """The job as the provider reports it."""
+        return gateway.fetch(self.attempt.provider, self.attempt.job_id)
+
+
+class Cancel(Call):
+    """Ask the provider to stop, and what became of the job."""
+
+    phase = Attempt.Phase.FETCH
+
+    def make(self) -> Job:
+        """The job after the provider was asked; its word counts, not our wish."""
+        gateway.cancel(self.attempt.provider, self.attempt.job_id)
+        return gateway.fetch(self.attempt.provider, self.attempt.job_id)
+
+
+class Store(Call):
+    """Bring a result home, open it and keep it."""
+
+    phase = Attempt.Phase.STORE
+
+    def make(self) -> Asset:
+        """The asset, its files in our storage, not yet saved."""
+        output = Output(**self.attempt.outputs[0])
+        kind = SERVICES[self.stage].kind.value
+        with gateway.download(self.attempt.provider, output) as source:
+            file, size, sha256 = media.fetch_to_disk(source)
+        with file:
+            asset = media.store(file, size, sha256, name=f"made/{self.attempt.pk}", kind=kind)
+        _require_length(asset, self.attempt.options.get("duration_seconds"))
+        return asset
+
+
+def _picture(image: Asset | None) -> Picture | None:
+    if image is None:
+        return None
+    with default_storage.open(image.file) as file:
+        return Picture(file.read(), image.content_type)
+
+
+def _require_length(asset: Asset, seconds: float | None) -> None:
+    if asset.duration is not None and seconds and abs(asset.duration - seconds) > 1:
+        raise media.BadMedia(f"{seconds} s were asked for, the video has {asset.duration} s")

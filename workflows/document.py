@@ -1,0 +1,137 @@
+"""The status document: all that an owner is told of a run. API, command line and pages show this one thing.
+
+Nothing of the provider's own text or addresses is in it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.urls import reverse
+
+from credits.models import Hold
+from providers import catalog
+from providers.base import Reason
+from workflows import reasons
+from workflows.models import Asset, Attempt, Step, Workflow
+from workflows.states import UNFINISHED, Status
+
+
+def status_document(workflow: Workflow) -> dict[str, Any]:
+    """Where a run stands, what came of it and what it cost; times are ISO 8601, credits whole numbers."""
+    steps = list(steps_of(workflow))
+    return {
+        "id": str(workflow.pk),
+        "type": workflow.type,
+        "status": workflow.status,
+        "cancel_requested": workflow.cancel_requested is not None,
+        "prompt": workflow.prompt,
+        "options": workflow.options,
+        "progress": progress(workflow, steps),
+        "created": workflow.created.isoformat(),
+        "finished": _time(workflow.finished),
+        "steps": [_step(step) for step in steps],
+        "result": _result(steps),
+        "credits": money(workflow),
+        "error": error(workflow),
+        "links": links(workflow),
+    }
+
+
+def steps_of(workflow: Workflow) -> QuerySet[Step]:
+    """The steps with their assets and `attempts_made`, in order: one query."""
+    return workflow.steps.select_related("asset").annotate(attempts_made=Count("attempts"))
+
+
+def money(workflow: Workflow) -> dict[str, int]:
+    """Credits quoted, held now, taken for good, and given back so far."""
+    holds = list(Hold.objects.filter(reference=workflow.reference))
+    return {
+        "quoted": workflow.quoted,
+        "held": sum(hold.amount for hold in holds if hold.status == Hold.Status.OPEN),
+        "settled": sum(hold.settled - hold.refunded for hold in holds),
+        "refunded": sum(hold.returned for hold in holds),
+    }
+
+
+def progress(workflow: Workflow, steps: Iterable[Step]) -> float:
+    """The share of the run that is done, 0 to 1: steps weigh what their models usually take."""
+    if workflow.status == Status.SUCCEEDED:
+        return 1.0
+    running = {step.pk: step for step in steps if step.status == Status.RUNNING}
+    told = dict(
+        Attempt.objects.filter(step__in=running, status__in=UNFINISHED).values_list("step_id", "progress")
+        if running
+        else ()
+    )
+    weights = {step: _expected_seconds(step) for step in steps}
+    done = sum(
+        weight * (1 if step.status == Status.SUCCEEDED else told.get(step.pk) or 0) for step, weight in weights.items()
+    )
+    return round(min(done / sum(weights.values()), 0.99), 3)
+
+
+def error(workflow: Workflow) -> dict[str, str] | None:
+    """Why a run failed, as a stable code and a sentence with what to do; None while nothing did."""
+    if workflow.status != Status.FAILED:
+        return None
+    row = reasons.TABLE[Reason(workflow.reason)]
+    return {"code": workflow.reason, "message": str(row.sentence), "advice": str(row.advice)}
+
+
+def links(workflow: Workflow) -> dict[str, str]:
+    """Where to ask for its status and where to cancel it."""
+    return {
+        "status": reverse("api:workflow-status", args=[workflow.pk]),
+        "cancel": reverse("api:workflow-cancel", args=[workflow.pk]),
+        "page": workflow.get_absolute_url(),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "stage": step.stage,
+        "status": step.status,
+        "provider": step.provider,
+        "model": step.model,
+        "attempts": step.attempts_made,  # type: ignore[attr-defined]
+        "started": _time(step.started),
+        "finished": _time(step.finished),
+        "credits": step.charged,
+    }
+
+
+def _result(steps: Iterable[Step]) -> dict[str, Any]:
+    result: dict[str, Any] = {"prompt": None, "image": None, "video": None}
+    for step in steps:
+        if step.stage == Step.Stage.ENHANCE:
+            result["prompt"] = step.text or None
+        elif step.asset:
+            result[step.stage] = _asset(step.asset)
+    return result
+
+
+def _asset(asset: Asset) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "id": str(asset.pk),
+        "url": asset.get_absolute_url(),
+        "content_type": asset.content_type,
+        "width": asset.width,
+        "height": asset.height,
+        "bytes": asset.size,
+        "sha256": asset.sha256,
+    }
+    if asset.duration is not None:
+        described["duration_seconds"] = asset.duration
+    return described
+
+
+def _expected_seconds(step: Step) -> float:
+    try:
+        return catalog.get(step.model).expected_seconds
+    except catalog.UnknownModel:
+        return 10.0
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat() if value else None

@@ -1,0 +1,253 @@
+"""A Workflow is one user's run from prompt to result; it has Steps, a step has Attempts, and what is kept are Assets.
+
+Only `pipeline.py` changes the status of anything here, under the workflow's row lock; every change leaves a
+Transition with its time.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.translation import gettext_lazy as _
+
+from providers.base import Reason
+from workflows.states import TERMINAL, Status
+
+REASONS = [(reason.value, reason.value.replace("_", " ")) for reason in Reason]
+
+
+class Asset(models.Model):
+    """A file we keep, with what we measured of it: uploaded by its owner, or made by a workflow."""
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", _("image")
+        VIDEO = "video", _("video")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="assets")
+    kind = models.CharField(max_length=5, choices=Kind)
+    uploaded = models.BooleanField(default=False)
+    file = models.CharField(max_length=200, help_text=_("name in the storage"))
+    thumbnail = models.CharField(max_length=200, blank=True, help_text=_("name in the storage; WebP, 640 px wide"))
+    content_type = models.CharField(max_length=40)
+    size = models.BigIntegerField(help_text=_("bytes"))
+    sha256 = models.CharField(max_length=64)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    duration = models.FloatField(null=True, blank=True, help_text=_("seconds, of a video"))
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("asset")
+        verbose_name_plural = _("assets")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    def get_absolute_url(self) -> str:
+        """Where the owner gets the file's content."""
+        return reverse("api:asset-content", args=[self.pk])
+
+    @property
+    def thumbnail_url(self) -> str:
+        """Where the owner gets the small picture that stands for it."""
+        return reverse("api:asset-thumbnail", args=[self.pk])
+
+    def delete_files(self) -> None:
+        """Take the content out of the storage; the row goes separately."""
+        for name in filter(None, (self.file, self.thumbnail)):
+            default_storage.delete(name)
+
+
+class Workflow(models.Model):
+    """One user's run from prompt to result."""
+
+    class Type(models.TextChoices):
+        COMPLETE = "complete", _("video")
+        IMAGE_ONLY = "image-only", _("image")
+        VIDEO_FROM_IMAGE = "video-from-image", _("video from my image")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="workflows")
+    type = models.CharField(max_length=16, choices=Type)
+    prompt = models.TextField()
+    image = models.ForeignKey(
+        Asset,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text=_("the user's own"),
+    )
+    options = models.JSONField(default=dict, help_text=_("as checked, with every default filled in"))
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    reason = models.CharField(max_length=16, choices=REASONS, blank=True)
+    quoted = models.PositiveIntegerField(help_text=_("credits; the most this run can cost"))
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+    cancel_requested = models.DateTimeField(null=True, blank=True)
+    deadline = models.DateTimeField()
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True, blank=True)
+    deleted = models.DateTimeField(null=True, blank=True, help_text=_("its files are gone, its receipt stays"))
+
+    class Meta:
+        verbose_name = _("workflow")
+        verbose_name_plural = _("workflows")
+        ordering = ["-created", "-id"]
+        indexes = [models.Index(fields=["user", "-created"], name="workflow_user_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="workflow_idempotency"),
+            models.CheckConstraint(condition=Q(quoted__gt=0), name="workflow_quoted_positive"),
+            models.CheckConstraint(
+                condition=Q(finished__isnull=False, status__in=["succeeded", "failed", "canceled"])
+                | Q(finished__isnull=True, status__in=["pending", "running"]),
+                name="workflow_finished_when_terminal",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+    def get_absolute_url(self) -> str:
+        """The workflow's page."""
+        return reverse("workflows:detail", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing will happen any more by itself."""
+        return self.status in TERMINAL
+
+    @cached_property
+    def moves(self) -> "list[Transition]":
+        """Changes of status that `history` has noted and not yet written."""
+        return []
+
+    @property
+    def reference(self) -> str:
+        """What the ledger knows it by."""
+        return f"workflow:{self.pk}"
+
+
+class Step(models.Model):
+    """One stage of one workflow, its frozen price, and what came of it."""
+
+    class Stage(models.TextChoices):
+        ENHANCE = "enhance", _("words")
+        IMAGE = "image", _("still")
+        VIDEO = "video", _("motion")
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="steps")
+    stage = models.CharField(max_length=7, choices=Stage)
+    position = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    reason = models.CharField(max_length=16, choices=REASONS, blank=True)
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=60)
+    price = models.PositiveIntegerField(help_text=_("credits, as quoted"))
+    charged = models.PositiveIntegerField(default=0, help_text=_("credits taken for it"))
+    text = models.TextField(blank=True, help_text=_("the improved prompt"))
+    asset = models.ForeignKey(Asset, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    started = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("step")
+        verbose_name_plural = _("steps")
+        ordering = ["workflow", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "stage"], name="step_stage_once_per_workflow"),
+            models.UniqueConstraint(fields=["workflow", "position"], name="step_position_once_per_workflow"),
+            models.CheckConstraint(condition=Q(charged__lte=F("price")), name="step_charged_within_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stage} of {self.workflow_id}"
+
+
+class Attempt(models.Model):
+    """One submission of a step to a provider; provider, model, options and price are frozen on it.
+
+    `next_check_at` is when to look again, and the lease of whoever looks now: set for every unfinished attempt.
+    `fence` rises with each claim, so that an answer that comes back too late is known by its number.
+    """
+
+    class Phase(models.TextChoices):
+        """What the pipeline does next."""
+
+        SUBMIT = "submit", _("submit")
+        SUBMITTING = "submitting", _("submitted, answer unknown")
+        FETCH = "fetch", _("fetch")
+        STORE = "store", _("store")
+        DONE = "done", _("done")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
+    phase = models.CharField(max_length=10, choices=Phase, default=Phase.SUBMIT)
+    reason = models.CharField(max_length=16, choices=REASONS, blank=True)
+    detail = models.TextField(blank=True, help_text=_("the provider's own text, for staff only"))
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=60)
+    prompt = models.TextField()
+    options = models.JSONField(default=dict)
+    price = models.PositiveIntegerField()
+    job_id = models.CharField(max_length=200, blank=True)
+    progress = models.FloatField(null=True, blank=True)
+    outputs = models.JSONField(default=list)
+    tries = models.PositiveSmallIntegerField(default=0, help_text=_("failed tries in this phase"))
+    fence = models.PositiveIntegerField(default=0)
+    next_check_at = models.DateTimeField(null=True, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    submitted = models.DateTimeField(null=True, blank=True)
+    finished = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["step", "number"]
+        indexes = [models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="attempt_due")]
+        constraints = [
+            models.UniqueConstraint(fields=["step", "number"], name="attempt_number_once_per_step"),
+            models.UniqueConstraint(
+                fields=["step"],
+                condition=Q(status__in=["pending", "queued", "running"]),
+                name="attempt_one_unfinished_per_step",
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "job_id"], condition=~Q(job_id=""), name="attempt_job_belongs_to_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(next_check_at__isnull=False, status__in=["pending", "queued", "running"])
+                | Q(next_check_at__isnull=True, status__in=["succeeded", "failed", "canceled"]),
+                name="attempt_due_while_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.step_id}"
+
+
+class Transition(models.Model):
+    """One change of status, with its time: the timeline."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="transitions")
+    stage = models.CharField(max_length=7, choices=Step.Stage, blank=True, help_text=_("empty: the whole run"))
+    attempt = models.PositiveSmallIntegerField(null=True, blank=True)
+    old = models.CharField(max_length=9, choices=Status, blank=True)
+    new = models.CharField(max_length=9, choices=Status)
+    reason = models.CharField(max_length=16, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("transition")
+        verbose_name_plural = _("transitions")
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.stage or 'workflow'}: {self.old} → {self.new}"

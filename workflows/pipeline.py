@@ -1,0 +1,407 @@
+"""The heart: quote, start, advance, cancel, retry, due.
+
+Claim, call, record: a short transaction locks the workflow, writes down what is about to be done and takes a lease;
+the call to the outside happens in no transaction; a second short transaction checks that the claim is still good,
+applies the answer and claims what comes next. So nobody waits for a render, and whoever dies in between has left a row
+that says when to look again. Locks are taken in one order: workflow, then account.
+"""
+
+import datetime
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from credits import ledger
+from providers import catalog
+from providers.base import Job, ProviderError, Reason
+from providers.base import Status as JobStatus
+from workflows import calls, history, retries, settlement, tasks
+from workflows.models import Asset, Attempt, Step, Workflow
+from workflows.quote import Quote, quote
+from workflows.services import SERVICES
+from workflows.states import UNFINISHED, Status
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+__all__ = ["advance", "advance_due", "cancel", "due", "fail", "nudge", "quote", "retry", "start"]
+
+log = logging.getLogger(__name__)
+
+LEASE = datetime.timedelta(seconds=60)  # a call to the outside that takes longer is believed dead
+Phase = Attempt.Phase
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for another request."""
+
+
+class NotRetryable(Exception):
+    """Only a run that failed or was canceled, and was not deleted, can be tried again."""
+
+
+# --- Start -------------------------------------------------------------------------------------------------
+
+
+def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "") -> Workflow:
+    """Hold the quoted credits and put the run in line; the same key and digest give the run they gave before.
+
+    Raises InsufficientCredits, or KeyReused for the same key with another digest. Nothing is written then.
+    """
+    if before := _started_before(user, key, digest):
+        return before
+    try:
+        with transaction.atomic():
+            return _start(user, quote, key, digest)
+    except IntegrityError:  # two requests with the same key at once, and the other was first
+        if before := _started_before(user, key, digest):
+            return before
+        raise
+
+
+def _started_before(user: "User", key: str | None, digest: str) -> Workflow | None:
+    if key is None:
+        return None
+    before = Workflow.objects.filter(user=user, idempotency_key=key).first()
+    if before is not None and before.request_digest != digest:
+        raise KeyReused("This Idempotency-Key was used before, for another request.")
+    return before
+
+
+def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow:
+    workflow = Workflow.objects.create(
+        user=user,
+        type=quote.type,
+        prompt=quote.prompt,
+        image=quote.image,
+        options=quote.options,
+        quoted=quote.credits,
+        idempotency_key=key,
+        request_digest=digest,
+        deadline=_deadline(),
+    )
+    steps = Step.objects.bulk_create(
+        Step(
+            workflow=workflow,
+            stage=line.stage,
+            position=position,
+            provider=line.provider,
+            model=line.model,
+            price=line.credits,
+        )
+        for position, line in enumerate(quote.lines, start=1)
+    )
+    ledger.hold(user, quote.credits, reference=workflow.reference)
+    _begin(workflow, steps[0], quote.prompt, number=1)
+    history.opened(workflow)
+    history.write(workflow)
+    tasks.nudge(workflow.pk)
+    return workflow
+
+
+def _begin(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Attempt:
+    """A new attempt, due at once; everything that decides what is asked and paid is frozen on it."""
+    return Attempt.objects.create(
+        step=step,
+        number=number,
+        provider=step.provider,
+        model=step.model,
+        prompt=prompt,
+        options=workflow.options,
+        price=step.price,
+        next_check_at=Now(),
+    )
+
+
+def _deadline() -> datetime.datetime:
+    return timezone.now() + datetime.timedelta(minutes=settings.WORKFLOW_DEADLINE_MINUTES)
+
+
+# --- Advance -----------------------------------------------------------------------------------------------
+
+
+def advance(workflow_id: UUID | str) -> None:
+    """Do all that is due for a workflow now, one call to the outside after the other.
+
+    Any number of workers may do so at once; each call is made by one of them.
+    """
+    call = _claim(workflow_id)
+    while call:
+        call = _record(call, call())
+
+
+def advance_due(limit: int = 100) -> int:
+    """Advance every workflow that is due; how many there were."""
+    workflow_ids = due(limit)
+    for workflow_id in workflow_ids:
+        advance(workflow_id)
+    return len(workflow_ids)
+
+
+def due(limit: int = 100) -> list[UUID]:
+    """The workflows that somebody should look at now, longest overdue first."""
+    overdue = Attempt.objects.filter(next_check_at__lte=Now()).order_by("next_check_at")
+    return list(overdue.values_list("step__workflow_id", flat=True)[:limit])
+
+
+def nudge(provider: str, job_id: str) -> None:
+    """A provider says there is news of a job. It is not believed: the job is fetched sooner, that is all."""
+    waiting = Attempt.objects.filter(provider=provider, job_id=job_id, phase=Phase.FETCH)
+    waiting.update(next_check_at=Now())
+
+
+@contextmanager
+def _locked(workflow_id: UUID | str) -> Iterator[Workflow]:
+    """The workflow under its row lock, in a transaction of its own; what was noted is written at the end."""
+    with transaction.atomic(durable=True):
+        workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
+        yield workflow
+        history.write(workflow)
+
+
+def _attempts(workflow: Workflow) -> "models.QuerySet[Attempt]":
+    return Attempt.objects.filter(step__workflow=workflow, status__in=UNFINISHED).select_related("step")
+
+
+def _claim(workflow_id: UUID | str) -> calls.Call | None:
+    with _locked(workflow_id) as workflow:
+        attempt = _attempts(workflow).filter(next_check_at__lte=Now()).first()
+        return _next_call(workflow, attempt) if attempt else None
+
+
+def _record(call: calls.Call, result: calls.Result) -> calls.Call | None:
+    """Apply an answer, unless somebody else has claimed the attempt since; then claim what comes next."""
+    with _locked(call.attempt.step.workflow_id) as workflow:
+        attempt = _attempts(workflow).filter(pk=call.attempt.pk, fence=call.attempt.fence).first()
+        if attempt is None:
+            log.info("A late answer for attempt %s was set aside.", call.attempt.pk)
+            return None
+        following = _apply(workflow, attempt, call, result)
+        return _next_call(workflow, following) if following else None
+
+
+def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
+    """Claim the attempt for the call that comes next, or end it when its time or its owner's patience is over."""
+    if workflow.cancel_requested and attempt.phase == Phase.SUBMIT:
+        _stop(workflow, attempt)
+        return None
+    if workflow.deadline < timezone.now():
+        _give_up(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
+        return None
+    make: type[calls.Call] = _CALLS[Phase(attempt.phase)]
+    if workflow.cancel_requested and make is calls.Fetch:
+        make = calls.Cancel
+    image = None
+    if make is calls.Submit:
+        attempt.phase = Phase.SUBMITTING
+        image = _enter(workflow, attempt.step)
+    attempt.fence += 1
+    attempt.next_check_at = Now() + LEASE
+    attempt.save(update_fields=["phase", "fence", "next_check_at"])
+    return make(attempt, image)
+
+
+_CALLS: dict[Phase, type[calls.Call]] = {
+    Phase.SUBMIT: calls.Submit,
+    Phase.SUBMITTING: calls.Find,
+    Phase.FETCH: calls.Fetch,
+    Phase.STORE: calls.Store,
+}
+
+
+def _enter(workflow: Workflow, step: Step) -> Asset | None:
+    """A step is about to be submitted: say so on its row and the workflow's; the image it starts from, if any."""
+    if workflow.status == Status.PENDING:
+        history.move_workflow(workflow, Status.RUNNING)
+        workflow.save(update_fields=["status", "reason"])
+    if step.status == Status.PENDING:
+        history.move_step(workflow, step, Status.RUNNING)
+        step.started = timezone.now()
+        step.save(update_fields=["status", "reason", "started"])
+    if step.stage != Step.Stage.VIDEO:
+        return None
+    drawn = workflow.steps.filter(stage=Step.Stage.IMAGE).select_related("asset").first()
+    return drawn.asset if drawn else workflow.image
+
+
+# --- Answers -----------------------------------------------------------------------------------------------
+
+
+def _apply(workflow: Workflow, attempt: Attempt, call: calls.Call, result: calls.Result) -> Attempt | None:
+    """Write an answer down; the attempt that is due right away, if any."""
+    match result:
+        case ProviderError():
+            return _apply_error(workflow, attempt, call, result)
+        case Job():
+            return _apply_job(workflow, attempt, call, result)
+        case Asset():
+            return _succeed(workflow, attempt, asset=result)
+        case None:  # it was surely never accepted, so submitting it is safe
+            return _look_again(attempt, Phase.SUBMIT)
+
+
+def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: ProviderError) -> Attempt | None:
+    tries = attempt.tries + 1
+    attempt.detail = error.detail
+    match retries.decide(error, phase=call.phase, tries=tries):
+        case retries.Again(after):
+            _look_again(attempt, call.phase, after=after, tries=tries)
+        case retries.LookUp(after):
+            _look_again(attempt, Phase.SUBMITTING, after=after)
+        case retries.GiveUp(reason):
+            _give_up(workflow, attempt, reason, error.detail)
+    return None
+
+
+def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job) -> Attempt | None:
+    attempt.job_id = job.id
+    attempt.submitted = attempt.submitted or timezone.now()
+    if job.status == JobStatus.SUCCEEDED:
+        return _apply_output(workflow, attempt, job)
+    if job.status == JobStatus.FAILED:
+        _give_up(workflow, attempt, job.reason or Reason.OTHER, job.detail)
+        return None
+    if job.status == JobStatus.CANCELED:
+        _stop(workflow, attempt)
+        return None
+    _apply_progress(workflow, attempt, job)
+    return attempt if workflow.cancel_requested and not isinstance(call, calls.Cancel) else None
+
+
+def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | None:
+    try:
+        output = SERVICES[attempt.step.stage].keep(job)
+    except ProviderError as error:
+        _give_up(workflow, attempt, error.reason, error.detail)
+        return None
+    if output.text:
+        return _succeed(workflow, attempt, text=output.text)
+    attempt.outputs, attempt.progress = [asdict(output)], None
+    return _look_again(attempt, Phase.STORE)
+
+
+def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
+    if job.status == JobStatus.UNKNOWN:
+        log.warning("%s reports a status we have no word for: %s", attempt.provider, job.detail)
+    status = Status.QUEUED if job.status == JobStatus.QUEUED else Status.RUNNING
+    if status != attempt.status:
+        history.move_attempt(workflow, attempt, status)
+    first = attempt.phase != Phase.FETCH
+    attempt.progress = job.progress
+    _look_again(attempt, Phase.FETCH, after=_until_next_look(attempt, first=first))
+
+
+def _look_again(attempt: Attempt, phase: Phase, *, after: float = 0, tries: int = 0) -> Attempt:
+    attempt.phase, attempt.tries = phase, tries
+    attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
+    attempt.save()
+    return attempt
+
+
+def _until_next_look(attempt: Attempt, *, first: bool) -> float:
+    """Seconds: a good part of what this model usually takes at first, a small part of it from then on."""
+    expected = catalog.get(attempt.model).expected_seconds
+    return max(0.5, 0.6 * expected) if first else min(max(1.0, 0.15 * expected), 15.0)
+
+
+# --- Ends --------------------------------------------------------------------------------------------------
+
+
+def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Asset | None = None) -> Attempt | None:
+    step = attempt.step
+    if asset is not None:
+        asset.user_id = workflow.user_id
+        asset.save(force_insert=True)
+    step.text, step.asset = text, asset
+    _end(workflow, attempt, Status.SUCCEEDED)
+    following = workflow.steps.filter(position__gt=step.position).first()
+    if following is None or workflow.cancel_requested:
+        settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
+        return None
+    return _begin(workflow, following, text or attempt.prompt, number=following.attempts.count() + 1)
+
+
+def _give_up(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> None:
+    attempt.detail = detail
+    _end(workflow, attempt, Status.FAILED, reason)
+    settlement.finish(workflow, Status.FAILED, reason)
+
+
+def _stop(workflow: Workflow, attempt: Attempt) -> None:
+    _end(workflow, attempt, Status.CANCELED)
+    settlement.finish(workflow, Status.CANCELED)
+
+
+def _end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") -> None:
+    step = attempt.step
+    history.move_attempt(workflow, attempt, status, reason)
+    history.move_step(workflow, step, status, reason)
+    attempt.phase, attempt.next_check_at, attempt.progress = Phase.DONE, None, None
+    attempt.finished = step.finished = timezone.now()
+    attempt.save()
+    step.save()
+
+
+# --- What people ask for -----------------------------------------------------------------------------------
+
+
+def cancel(workflow_id: UUID | str) -> Workflow:
+    """Stop a run. What isn't submitted stops at once, a job at the provider as soon as the provider confirms.
+
+    Safe at every moment and as often as one likes; returns the workflow as it stands afterwards.
+    """
+    with _locked(workflow_id) as workflow:
+        if workflow.is_finished:
+            return workflow
+        workflow.cancel_requested = workflow.cancel_requested or timezone.now()
+        workflow.save(update_fields=["cancel_requested"])
+        # A submit under way is left alone: its answer carries the job id, and whoever gets it sees the wish.
+        _attempts(workflow).filter(phase__in=[Phase.SUBMIT, Phase.FETCH]).update(next_check_at=Now())
+    advance(workflow_id)
+    return Workflow.objects.get(pk=workflow_id)
+
+
+def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
+    """End a run that is stuck, by hand: what was not delivered is given back. Does nothing to a finished run."""
+    with _locked(workflow_id) as workflow:
+        attempt = _attempts(workflow).first()
+        if attempt:
+            _give_up(workflow, attempt, Reason.OTHER, detail)
+    return workflow
+
+
+def retry(workflow_id: UUID | str) -> Workflow:
+    """Try a failed or canceled run again from the step that is missing; what was paid for is kept.
+
+    Raises NotRetryable, or InsufficientCredits for what is still to pay. Nothing is changed then.
+    """
+    with _locked(workflow_id) as workflow:
+        if workflow.status not in (Status.FAILED, Status.CANCELED) or workflow.deleted:
+            raise NotRetryable("Only a run that failed or was canceled can be tried again.")
+        steps = list(workflow.steps.all())
+        ledger.hold(workflow.user, sum(step.price - step.charged for step in steps), reference=workflow.reference)
+        _reopen(workflow, [step for step in steps if step.status != Status.SUCCEEDED])
+        missing = next(step for step in steps if step.status != Status.SUCCEEDED)
+        written = next((step.text for step in steps if step.text), workflow.prompt)
+        _begin(workflow, missing, written, number=missing.attempts.count() + 1)
+        tasks.nudge(workflow.pk)
+    return workflow
+
+
+def _reopen(workflow: Workflow, steps: list[Step]) -> None:
+    history.move_workflow(workflow, Status.PENDING)
+    workflow.finished = workflow.cancel_requested = None
+    workflow.deadline = _deadline()
+    workflow.save()
+    for step in steps:
+        history.move_step(workflow, step, Status.PENDING)
+        step.started = step.finished = None
+    Step.objects.bulk_update(steps, ["status", "reason", "started", "finished"])

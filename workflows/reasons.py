@@ -1,0 +1,41 @@
+"""One table of reasons: what a user reads, what they can do, and whether staff must know at once."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from providers.base import Reason
+
+Text = str | Promise
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one reason means to people. `alarm` is for faults of our own that will not go away."""
+
+    sentence: Text
+    advice: Text
+    alarm: bool = False
+
+
+_TEMPORARY = _("This part of VidGenie is temporarily unavailable. We know about it.")
+
+TABLE: dict[Reason, Row] = {
+    Reason.INVALID_INPUT: Row(
+        _("The provider could not work with this request."), _("Change the prompt or the options.")
+    ),
+    Reason.CONTENT_POLICY: Row(
+        _("The provider declined this prompt under its content rules."),
+        _("Try other words for what you want to see."),
+    ),
+    Reason.RATE_LIMITED: Row(_("The provider stayed too busy for too long."), _("Try again in a few minutes.")),
+    Reason.UNAVAILABLE: Row(_("The provider could not finish it."), _("Try again; usually the second time works.")),
+    Reason.TIMED_OUT: Row(_("It took too long."), _("Try again.")),
+    Reason.UNAUTHORIZED: Row(_TEMPORARY, _("Try again later."), alarm=True),
+    Reason.OUT_OF_QUOTA: Row(_TEMPORARY, _("Try again later."), alarm=True),
+    Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), alarm=True),
+    Reason.BAD_OUTPUT: Row(_("What the provider made could not be opened."), _("Try again.")),
+    Reason.LOST: Row(_("The provider does not know what became of it."), _("Try again.")),
+    Reason.OTHER: Row(_("Something went wrong that we did not foresee."), _("Try again.")),
+}

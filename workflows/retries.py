@@ -1,0 +1,60 @@
+"""Why and when something is tried again: decisions as values, applied by `pipeline.py`.
+
+Submit, look-up, fetch and store each have their own count, since only a submit costs money. A submit that may have
+been accepted is never repeated: it is looked up.
+"""
+
+from dataclasses import dataclass
+
+from providers.base import ProviderError, Reason
+from workflows.models import Attempt
+
+LONGEST_WAIT = 900.0  # seconds
+_BRIEF = {Reason.UNAVAILABLE, Reason.TIMED_OUT}
+_PATIENCE = {
+    # How often each reason is met again with patience, by phase. Absent: not at all.
+    Attempt.Phase.SUBMIT: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 5, Reason.TIMED_OUT: 2},
+    Attempt.Phase.SUBMITTING: {Reason.LOST: 8, Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40},
+    Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 3},
+    Attempt.Phase.STORE: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40, Reason.BAD_OUTPUT: 1},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Again:
+    """Do the same once more after this many seconds."""
+
+    after: float
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Nobody knows whether the submit was accepted: find out, after this many seconds."""
+
+    after: float
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """This attempt has failed."""
+
+    reason: Reason
+
+
+Decision = Again | LookUp | GiveUp
+
+
+def decide(error: ProviderError, *, phase: str, tries: int) -> Decision:
+    """What to do after `error`, the `tries`-th in a row in this phase."""
+    if phase == Attempt.Phase.SUBMIT and error.sent and error.reason in _BRIEF:
+        return LookUp(after=5)
+    if tries > _PATIENCE[Attempt.Phase(phase)].get(error.reason, 0):
+        return GiveUp(error.reason)
+    return Again(after=wait(tries, error.retry_after))
+
+
+def wait(tries: int, retry_after: float | None = None) -> float:
+    """Seconds until the next try: what the provider asked for, within reason, else doubling from 1."""
+    if retry_after is not None and retry_after > 0:
+        return min(retry_after, LONGEST_WAIT)
+    return float(min(2 ** (tries - 1), 30))

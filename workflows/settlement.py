@@ -1,0 +1,55 @@
+"""How a run ends: its terminal status and what is owed for it, in one transaction.
+
+What is owed follows `credits/policy.py`; here each step is only told how it ended. Called by `pipeline.py`
+alone, under the workflow's row lock.
+"""
+
+from django.utils import timezone
+
+from credits import ledger
+from credits.models import Hold
+from credits.policy import Line, Outcome
+from providers.base import Reason
+from workflows import history
+from workflows.models import Step, Workflow
+from workflows.states import Status
+
+_FAILURES = {Reason.CONTENT_POLICY: Outcome.REFUSED, Reason.LOST: Outcome.LOST}
+
+
+def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
+    """Take what is due of the open hold, free the rest and close the run."""
+    steps = list(workflow.steps.all())
+    _close_unstarted(workflow, steps)
+    _settle(workflow, steps)
+    history.move_workflow(workflow, status, reason)
+    workflow.finished = timezone.now()
+    workflow.save(update_fields=["status", "reason", "finished"])
+
+
+def outcome(step: Step, steps: list[Step]) -> Outcome:
+    """How a step of a finished run ended, in the words of the policy."""
+    if step.status == Status.SUCCEEDED:
+        used = step.stage != Step.Stage.ENHANCE or any(
+            other.status == Status.SUCCEEDED for other in steps if other.pk != step.pk
+        )
+        return Outcome.DELIVERED if used else Outcome.UNUSED
+    if step.status == Status.FAILED:
+        return _FAILURES.get(Reason(step.reason), Outcome.FAILED)
+    return Outcome.CANCELED if step.started else Outcome.UNSTARTED
+
+
+def _close_unstarted(workflow: Workflow, steps: list[Step]) -> None:
+    for step in steps:
+        if step.status == Status.PENDING:
+            history.move_step(workflow, step, Status.CANCELED)
+            step.save(update_fields=["status", "reason"])
+
+
+def _settle(workflow: Workflow, steps: list[Step]) -> None:
+    due = {step: Line(step.price, outcome(step, steps)).due for step in steps if not step.charged}
+    hold = Hold.objects.get(reference=workflow.reference, status=Hold.Status.OPEN)
+    ledger.settle(hold, sum(due.values()), key=f"settle:{hold.pk}")
+    for step, amount in due.items():
+        step.charged = amount
+    Step.objects.bulk_update([step for step in due if step.charged], ["charged"])

@@ -1,0 +1,25 @@
+"""The queue is a nudge: it may lose or double any message, and nothing changes but latency.
+
+Tasks are named by dotted path and carry an id, nothing else: what they need is in the rows.
+"""
+
+from uuid import UUID
+
+from django_q.models import Schedule
+from django_q.tasks import async_task
+
+
+def nudge(workflow_id: UUID) -> None:
+    """Have a worker look at this workflow soon. Inside a transaction it goes out with the commit."""
+    async_task("workflows.pipeline.advance", str(workflow_id))
+
+
+def schedule() -> None:
+    """Make the schedules that back the clock up; safe to call at every start."""
+    for name, function, minutes in (
+        ("advance what is due", "workflows.pipeline.advance_due", 1),
+        ("forget the sandbox's old files", "providers.adapters.sandbox.forget_old", 60),
+    ):
+        Schedule.objects.update_or_create(
+            name=name, defaults={"func": function, "schedule_type": Schedule.MINUTES, "minutes": minutes}
+        )

@@ -1,0 +1,6 @@
+"""Pages of the product."""
+
+from django.urls import URLPattern
+
+app_name = "workflows"
+urlpatterns: list[URLPattern] = []
