@@ -29,9 +29,7 @@ class Command(BaseCommand):
     help = "Runs everything on this machine: database, web server and worker. Ctrl-C stops all of it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--host", default=os.environ.get("HOST", "127.0.0.1"), help="default: $HOST or 127.0.0.1"
-        )
+        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="default: $HOST or 127.0.0.1")
         parser.add_argument("--port", default=os.environ.get("PORT", "8000"), help="default: $PORT or 8000")
 
     def handle(self, *, host: str, port: str, **options: Any) -> None:
@@ -58,6 +56,7 @@ class Command(BaseCommand):
         """What has to be so before the first request: tables, static files, an account."""
         self.say("Bringing the tables up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if settings.PRODUCTION:
             call_command("collectstatic", verbosity=0, interactive=False)
         self.password = first_account()
@@ -152,7 +151,7 @@ def answers(host: str, port: int) -> bool:
     """Whether the web server answers anything at all; gunicorn listens before the application is loaded."""
     connection = http.client.HTTPConnection(reachable(host), port, timeout=10)
     try:
-        connection.request("HEAD", "/")
+        connection.request("GET", "/")
         return connection.getresponse().status > 0
     except OSError:
         return False
