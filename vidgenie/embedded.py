@@ -65,9 +65,7 @@ def bin_dir(major: str = "") -> Path:
     """
     found = [*_in_the_wheel(), *_on_the_system()]
     if not found:
-        raise EmbeddedDatabaseError(
-            "No PostgreSQL was found. Run: python3 dev.py setup, or set DATABASE_URL."
-        )
+        raise EmbeddedDatabaseError("No PostgreSQL was found. Run: python3 dev.py setup, or set DATABASE_URL.")
     matching = (programs for programs in found if major and version(programs).split(".")[0] == major)
     return next(matching, found[0])
 
@@ -261,16 +259,26 @@ class Server:
         programs = self._programs
         if not _is_root() or self._can_run(programs):
             return programs
+        return self._copy(programs)
+
+    def _copy(self, programs: Path) -> Path:
+        """Keep the wheel's layout: its programs look for their libraries three directories up."""
+        package = programs.parents[1]
         copy = self.home.resolve() / f"programs-{version(programs)}"
-        if not self._can_run(copy / "bin"):
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(programs.parent, copy, symlinks=True)
-            subprocess.run(["chmod", "-R", "a+rX", copy], check=True)
-        return copy / "bin"
+        if not copy.exists():
+            unfinished = copy.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            for part in (programs.parent, package.with_name(f"{package.name}.libs")):
+                if part.exists():
+                    shutil.copytree(part, unfinished / part.relative_to(package.parent), symlinks=True)
+            subprocess.run(["chmod", "-R", "a+rX", unfinished], check=True)
+            unfinished.rename(copy)
+        return copy / programs.relative_to(package.parent)
 
     def _can_run(self, programs: Path) -> bool:
+        """Whether the server's user can; `initdb` needs the wheel's libraries too, `postgres` would not."""
         try:
-            return self._run_in(programs, "postgres", "--version").returncode == 0
+            return self._run_in(programs, "initdb", "--version").returncode == 0
         except (PermissionError, FileNotFoundError):
             return False
 
@@ -326,15 +334,11 @@ class Server:
     def _launch(self) -> None:
         self._forget_reused_pids()
         for patience in (0.5, 1, 2, 4):
-            result = self._run(
-                "pg_ctl", "-D", self.data, "-w", "-l", self.log, "-o", self._options(), "start"
-            )
+            result = self._run("pg_ctl", "-D", self.data, "-w", "-l", self.log, "-o", self._options(), "start")
             if result.returncode == 0 or self.is_ready():
                 return
             time.sleep(patience)  # what is left of a server that was killed lets go of its memory in a moment
-        raise EmbeddedDatabaseError(
-            f"PostgreSQL did not start: {result.stderr.strip()}\n{self._last_words()}"
-        )
+        raise EmbeddedDatabaseError(f"PostgreSQL did not start: {result.stderr.strip()}\n{self._last_words()}")
 
     def _options(self) -> str:
         """For the shell by which `pg_ctl` starts the server."""
