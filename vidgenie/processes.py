@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-PATIENCE = 15  # seconds between asking a program to stop and making it stop
 RESTARTS = 3  # within a minute; what dies more often will not get better by itself
 PR_SET_PDEATHSIG = 1
 
@@ -82,11 +81,11 @@ def revive(program: Program, say: Callable[[str], object]) -> None:
     program.start()
 
 
-def stop_together(programs: list[Program]) -> None:
-    """Ask all of them to stop, and end those that have not after PATIENCE seconds."""
+def stop_together(programs: list[Program], patience: float = 15) -> None:
+    """Ask all of them to stop, and end those that have not after so many seconds."""
     for program in programs:
         program.ask_to_stop()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     for program in programs:
         program.make_stop(deadline)
 

@@ -81,14 +81,13 @@ def test_programs_stop_when_asked() -> None:
     assert [program.exit_code() for program in programs] == [-signal.SIGTERM, -signal.SIGTERM]
 
 
-def test_what_does_not_stop_when_asked_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "PATIENCE", 0.2)
+def test_what_does_not_stop_when_asked_is_made_to() -> None:
     program = Program("worker", [sys.executable, "-c", STUBBORN])
     read, write = os.pipe()
     program.process = subprocess.Popen(program.command, stdout=write, start_new_session=True)
     os.read(read, 1)
 
-    stop_together([program])
+    stop_together([program], patience=0.2)
 
     assert eventually(lambda: program.exit_code() == -signal.SIGKILL)
     os.close(read)

@@ -23,6 +23,7 @@ from vidgenie.embedded import EmbeddedDatabaseError, Server
 from vidgenie.processes import KeepsDyingError, Program, keep_alive, revive, stop_together
 
 READY_WITHIN = 60  # seconds
+STOPPED_WITHIN = 20  # seconds; longer than the worker gives its own parts
 
 
 class Command(BaseCommand):
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         finally:
             with uninterrupted():
                 self.say("\nStopping ...")
-                stop_together(programs)
+                stop_together(programs, patience=STOPPED_WITHIN)
 
     def wait_for_an_answer(self, programs: list[Program], host: str, port: int) -> None:
         deadline = time.monotonic() + READY_WITHIN
