@@ -5,17 +5,23 @@ them can never both spend the same credit. Every verb that changes a balance car
 done once, however often it is asked. A caller that also locks rows of its own takes them first: the account is last.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from credits.models import Account, Entry, Hold
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+LARGEST = 10**12  # credits in one line; far from what a column can hold, and beyond any honest amount
+LONGEST = {"key": 120, "reason": 200, "reference": 80}  # characters, as the columns are wide
 
 
 class LedgerError(Exception):
@@ -26,7 +32,10 @@ class InsufficientCredits(LedgerError):
     """There are fewer credits to spend than needed. Carries needed, available and held, in credits."""
 
     def __init__(self, needed: int, available: int, held: int) -> None:
-        super().__init__(f"{needed} credits are needed; {available} are available and {held} are held.")
+        super().__init__(
+            _("%(needed)d credits are needed; %(available)d are available and %(held)d are held.")
+            % {"needed": needed, "available": available, "held": held}
+        )
         self.needed, self.available, self.held = needed, available, held
 
 
@@ -61,28 +70,31 @@ def open_account(user: "User") -> Account:
         account, created = Account.objects.get_or_create(user=user)
         if created and settings.SIGNUP_CREDITS:
             grant(user, settings.SIGNUP_CREDITS, key=f"signup:{user.pk}", reason="sign-up")
+            account.refresh_from_db()
     return account
 
 
 def balance(user: "User") -> Balance:
     """What the user has now, in credits."""
-    account = Account.objects.only("balance", "held").get(user=user)
+    account = Account.objects.filter(user=user).first() or open_account(user)
     return Balance(account.balance, account.held)
 
 
 def grant(user: "User", amount: int, *, key: str, reason: str, actor: "User | None" = None) -> Entry:
     """Add `amount` credits, given by staff or by a rule."""
-    _require_whole(amount)
-    with transaction.atomic():
-        account = _locked(user_id=user.pk)
+    _require_amount(amount)
+    _require_text(key=key, reason=reason)
+    with _transaction():
+        account = _locked_of(user)
         return _post(account, Entry.Kind.GRANT, amount, key=key, reason=reason, actor=actor)
 
 
 def adjust(user: "User", amount: int, *, key: str, reason: str, actor: "User | None" = None) -> Entry:
     """Correct a balance by `amount` credits, up or down; raises InsufficientCredits below what is held."""
-    _require_whole(abs(amount))
-    with transaction.atomic():
-        account = _locked(user_id=user.pk)
+    _require_amount(amount, signed=True)
+    _require_text(key=key, reason=reason)
+    with _transaction():
+        account = _locked_of(user)
         if amount < 0 and account.available < -amount and not _posted(key):
             raise InsufficientCredits(-amount, account.available, account.held)
         return _post(account, Entry.Kind.ADJUST, amount, key=key, reason=reason, actor=actor)
@@ -90,62 +102,94 @@ def adjust(user: "User", amount: int, *, key: str, reason: str, actor: "User | N
 
 def hold(user: "User", amount: int, *, reference: str) -> Hold:
     """Set `amount` credits aside for `reference`; raises InsufficientCredits or AlreadyHeld."""
-    _require_whole(amount)
-    try:
-        with transaction.atomic():
-            account = _locked(user_id=user.pk)
-            if account.available < amount:
-                raise InsufficientCredits(amount, account.available, account.held)
-            account.held += amount
-            account.save(update_fields=["held"])
-            return Hold.objects.create(account=account, amount=amount, reference=reference)
-    except IntegrityError as error:
-        raise AlreadyHeld(f"Credits are already held for {reference}.") from error
+    _require_amount(amount)
+    _require_text(reference=reference)
+    with _transaction():
+        account = _locked_of(user)
+        if account.available < amount:
+            raise InsufficientCredits(amount, account.available, account.held)
+        account.held += amount
+        account.save(update_fields=["held"])
+        return Hold.objects.create(account=account, amount=amount, reference=reference)
 
 
 def settle(hold: Hold, due: int, *, key: str) -> Entry | None:
     """Take `due` credits of a hold, free the rest and close it. Twice is safe; None when nothing was due.
 
-    Raises NotOwed when `due` is more than was held.
+    What was settled first stays, whatever is asked later. Raises NotOwed when `due` is more than was held.
     """
-    if type(due) is not int or due < 0:
-        raise ValueError(f"What is due must be a whole number of credits, 0 or more; it is {due!r}.")
-    with transaction.atomic():
+    if due != 0 or type(due) is not int:
+        _require_amount(due)
+    _require_text(key=key)
+    with _transaction():
         account = _locked(pk=hold.account_id)
         hold.refresh_from_db()
         if hold.status == Hold.Status.CLOSED:
             return hold.entries.filter(kind=Entry.Kind.SETTLE).first()
         if due > hold.amount:
-            raise NotOwed(f"{due} credits are due, {hold.amount} were held.")
-        hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, timezone.now()
-        hold.save(update_fields=["settled", "status", "closed"])
-        account.held -= hold.amount
-        if due == 0:
-            account.save(update_fields=["held"])
-            return None
-        return _post(account, Entry.Kind.SETTLE, -due, key=key, hold=hold)
+            raise NotOwed(_("%(due)d credits are due, %(held)d were held.") % {"due": due, "held": hold.amount})
+        if _posted(key):
+            raise KeyReused(f"The key {key} was used for something else.")
+        return _close(account, hold, due, key)
 
 
 def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | None" = None) -> Entry:
     """Give back `amount` of the credits that a closed hold took; raises NotOwed beyond that. Twice is safe."""
-    _require_whole(amount)
-    with transaction.atomic():
+    _require_amount(amount)
+    _require_text(key=key, reason=reason)
+    with _transaction():
         account = _locked(pk=hold.account_id)
         hold.refresh_from_db()
         if not _posted(key):
             if hold.refunded + amount > hold.settled:
-                raise NotOwed(f"{hold.settled} credits were taken and {hold.refunded} of them given back already.")
+                raise NotOwed(
+                    _("%(settled)d credits were taken and %(refunded)d of them given back already.")
+                    % {"settled": hold.settled, "refunded": hold.refunded}
+                )
             hold.refunded += amount
             hold.save(update_fields=["refunded"])
         return _post(account, Entry.Kind.REFUND, amount, key=key, hold=hold, reason=reason, actor=actor)
+
+
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """A transaction that knows which race was lost when a unique constraint speaks."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        if broken == "credits_entry_key_key":
+            raise KeyReused("This key was used at the same moment, for something else.") from error
+        if broken == "hold_one_open_per_reference":
+            raise AlreadyHeld("Credits are already held for this.") from error
+        raise
 
 
 def _locked(**which: int) -> Account:
     return Account.objects.select_for_update().get(**which)
 
 
+def _locked_of(user: "User") -> Account:
+    try:
+        return _locked(user_id=user.pk)
+    except Account.DoesNotExist:  # bulk_create and fixtures send no signal that would have opened one
+        open_account(user)
+        return _locked(user_id=user.pk)
+
+
 def _posted(key: str) -> bool:
     return Entry.objects.filter(key=key).exists()
+
+
+def _close(account: Account, hold: Hold, due: int, key: str) -> Entry | None:
+    hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, timezone.now()
+    hold.save(update_fields=["settled", "status", "closed"])
+    account.held -= hold.amount
+    if due == 0:
+        account.save(update_fields=["held"])
+        return None
+    return _post(account, Entry.Kind.SETTLE, -due, key=key, hold=hold)
 
 
 def _post(
@@ -160,7 +204,8 @@ def _post(
 ) -> Entry:
     """Write the line and the new balance, or find the line that this key has written before."""
     if (before := Entry.objects.filter(key=key).first()) is not None:
-        if (before.account_id, before.kind, before.amount) != (account.pk, kind, amount):
+        asked = (account.pk, hold.pk if hold else None, kind, amount)
+        if (before.account_id, before.hold_id, before.kind, before.amount) != asked:
             raise KeyReused(f"The key {key} was used for something else.")
         return before
     account.balance += amount
@@ -178,6 +223,15 @@ def _post(
     )
 
 
-def _require_whole(amount: int) -> None:
-    if type(amount) is not int or amount <= 0:
-        raise ValueError(f"An amount must be a whole number of credits above 0; it is {amount!r}.")
+def _require_amount(amount: int, *, signed: bool = False) -> None:
+    """A whole number, and none of the things that Python takes for one."""
+    if type(amount) is not int or amount == 0 or abs(amount) > LARGEST or (amount < 0 and not signed):
+        sign = "other than" if signed else "above"
+        raise ValueError(f"An amount must be a whole number of credits {sign} 0, at most {LARGEST}; it is {amount!r}.")
+
+
+def _require_text(**texts: str) -> None:
+    """Every line says why, and has a key to know it by; none of it is cut off in silence."""
+    for field, text in texts.items():
+        if not text.strip() or len(text) > LONGEST[field]:
+            raise ValueError(f"The {field} must have 1 to {LONGEST[field]} characters.")
