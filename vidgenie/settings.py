@@ -299,14 +299,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["vidgenie.api.JsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "vidgenie.api.AlwaysJson",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "vidgenie.api.Pages",
     "EXCEPTION_HANDLER": "vidgenie.api.problem",
-    "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-    ],
+    "DEFAULT_THROTTLE_CLASSES": ["vidgenie.throttle.Throttle"],
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("API_RATE_ANONYMOUS", default="60/min"),
         "user": env.str("API_RATE_USER", default="600/min"),
@@ -314,6 +312,7 @@ REST_FRAMEWORK = {
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
 }
 KNOX_TOKEN_MODEL = "vidgenie.ApiToken"
+MIGRATION_MODULES = {"knox": None}  # its own table stays unmade: ours replaces it
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "vg_", "TOKEN_MODEL": "vidgenie.ApiToken"}
 API_TOKEN_DAYS = positive("API_TOKEN_DAYS", 90)
 SPECTACULAR_SETTINGS = {
@@ -324,6 +323,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # its default asks another host
+    "POSTPROCESSING_HOOKS": ["vidgenie.openapi.add_problems"],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 
 # --- Logs --------------------------------------------------------------------------------------------------
