@@ -1,6 +1,7 @@
-"""API tokens: knox keeps and checks the digest, we add what their owner wants to see."""
+"""API tokens (knox makes the digest, we add what their owner wants to see), and how often each caller asked."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
@@ -18,3 +19,19 @@ class ApiToken(AbstractAuthToken):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether its time is over."""
+        return self.expiry is not None and self.expiry <= timezone.now()
+
+
+class RequestCount(models.Model):
+    """How many requests a caller of the API made since the start of the window. Unlogged: see the migration."""
+
+    caller = models.CharField(primary_key=True, max_length=80)
+    since = models.BigIntegerField(help_text="seconds since 1970: when the window began")
+    count = models.IntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.count}"

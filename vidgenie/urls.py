@@ -13,3 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("vidgenie.api_urls")),
 ]
+handler400 = "vidgenie.api.bad_request"
+handler403 = "vidgenie.api.permission_denied"
+handler404 = "vidgenie.api.not_found"
+handler500 = "vidgenie.api.server_error"

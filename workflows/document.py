@@ -6,14 +6,14 @@ Nothing of the provider's own text or addresses is in it.
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 from django.urls import reverse
 
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
 from workflows import reasons
-from workflows.models import Asset, Attempt, Step, Workflow
+from workflows.models import Asset, Step, Workflow
 from workflows.states import UNFINISHED, Status
 
 
@@ -39,8 +39,11 @@ def status_document(workflow: Workflow) -> dict[str, Any]:
 
 
 def steps_of(workflow: Workflow) -> QuerySet[Step]:
-    """The steps with their assets and `attempts_made`, in order: one query."""
-    return workflow.steps.select_related("asset").annotate(attempts_made=Count("attempts"))
+    """The steps with their assets, `attempts_made` and what a running attempt told of its progress: one query."""
+    return workflow.steps.select_related("asset").annotate(
+        attempts_made=Count("attempts"),
+        told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
+    )
 
 
 def money(workflow: Workflow) -> dict[str, int]:
@@ -55,18 +58,13 @@ def money(workflow: Workflow) -> dict[str, int]:
 
 
 def progress(workflow: Workflow, steps: Iterable[Step]) -> float:
-    """The share of the run that is done, 0 to 1: steps weigh what their models usually take."""
+    """The share of the run that is done, 0 to 1: steps (of `steps_of`) weigh what their models usually take."""
     if workflow.status == Status.SUCCEEDED:
         return 1.0
-    running = {step.pk: step for step in steps if step.status == Status.RUNNING}
-    told = dict(
-        Attempt.objects.filter(step__in=running, status__in=UNFINISHED).values_list("step_id", "progress")
-        if running
-        else ()
-    )
     weights = {step: _expected_seconds(step) for step in steps}
     done = sum(
-        weight * (1 if step.status == Status.SUCCEEDED else told.get(step.pk) or 0) for step, weight in weights.items()
+        weight * (1 if step.status == Status.SUCCEEDED else getattr(step, "told", None) or 0)
+        for step, weight in weights.items()
     )
     return round(min(done / sum(weights.values()), 0.99), 3)
 
@@ -107,14 +105,16 @@ def _result(steps: Iterable[Step]) -> dict[str, Any]:
         if step.stage == Step.Stage.ENHANCE:
             result["prompt"] = step.text or None
         elif step.asset:
-            result[step.stage] = _asset(step.asset)
+            result[step.stage] = asset_document(step.asset)
     return result
 
 
-def _asset(asset: Asset) -> dict[str, Any]:
+def asset_document(asset: Asset) -> dict[str, Any]:
+    """What its owner is told of a file."""
     described: dict[str, Any] = {
         "id": str(asset.pk),
         "url": asset.get_absolute_url(),
+        "thumbnail": asset.thumbnail_url,
         "content_type": asset.content_type,
         "width": asset.width,
         "height": asset.height,

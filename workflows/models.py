@@ -117,6 +117,9 @@ class Workflow(models.Model):
         """The workflow's page."""
         return reverse("workflows:detail", args=[self.pk])
 
+    # Whether the request at hand found this run under its idempotency key, instead of starting it.
+    replayed: bool = False
+
     @property
     def is_finished(self) -> bool:
         """Whether nothing will happen any more by itself."""

@@ -73,6 +73,8 @@ def _started_before(user: "User", key: str | None, digest: str) -> Workflow | No
     before = Workflow.objects.filter(user=user, idempotency_key=key).first()
     if before is not None and before.request_digest != digest:
         raise KeyReused("This Idempotency-Key was used before, for another request.")
+    if before is not None:
+        before.replayed = True
     return before
 
 

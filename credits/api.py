@@ -1,0 +1,54 @@
+"""What a user has, and every line that changed it."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from credits import ledger
+from credits.models import Entry
+
+
+class EntryShape(serializers.ModelSerializer[Entry]):
+    """One line of the ledger; `amount` is what it adds to the balance."""
+
+    class Meta:
+        model = Entry
+        fields = ["id", "kind", "amount", "balance_after", "reference", "reason", "created"]
+
+
+class CreditsShape(serializers.Serializer[Any]):
+    """Credits owned, set aside and free, with the newest lines."""
+
+    balance = serializers.IntegerField(help_text="credits owned, held ones included")
+    held = serializers.IntegerField(help_text="credits set aside for runs in progress")
+    available = serializers.IntegerField()
+    entries = EntryShape(many=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+
+
+class Credits(GenericAPIView[Entry]):
+    """A user's credits."""
+
+    queryset = Entry.objects.none()
+    serializer_class = CreditsShape
+
+    @extend_schema(operation_id="credits", summary="See your balance and its history", responses=CreditsShape)
+    def get(self, request: Request) -> Response:
+        """Balance and entries, newest first; `next` leads to older ones."""
+        entries = self.paginate_queryset(Entry.objects.filter(account__user=request.user))
+        balance = ledger.balance(request.user)
+        return Response(
+            {
+                "balance": balance.balance,
+                "held": balance.held,
+                "available": balance.available,
+                "entries": EntryShape(entries, many=True).data,
+                "next": self.paginator.get_next_link(),
+                "previous": self.paginator.get_previous_link(),
+            }
+        )

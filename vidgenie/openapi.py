@@ -1,0 +1,48 @@
+"""What the OpenAPI document says of all operations: how to sign in, and the one shape of an error."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+
+PROBLEM_SHAPE: dict[str, Any] = {
+    "type": "object",
+    "description": "An error (RFC 9457). `code` is stable; `errors` has a sentence for each wrong field.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {"type": "object", "additionalProperties": {"type": "string"}},
+        "request_id": {"type": "string"},
+        "needed": {"type": "integer", "description": "credits, with insufficient_credits"},
+        "available": {"type": "integer", "description": "credits, with insufficient_credits"},
+        "held": {"type": "integer", "description": "credits, with insufficient_credits"},
+    },
+    "additionalProperties": False,
+}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):
+    """Describes BearerAuthentication."""
+
+    target_class = "vidgenie.api.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        """How the header is written."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "vg_…"}
+
+
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Every operation may answer with a problem; said here once instead of at each of them."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SHAPE
+    answer = {
+        "description": "An error.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = answer
+    return result

@@ -1,0 +1,59 @@
+"""API tokens: made and revoked by their owner, told apart by a digest, shown once and never again.
+
+A token opens the API and nothing else: there is no way from it to another token.
+"""
+
+import datetime
+import re
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from knox.crypto import hash_token
+
+from vidgenie.models import ApiToken
+from workflows.prompts import InvalidInput
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+LONGEST_DAYS = 365
+NAME_LIMIT = 60  # characters
+_SHAPE = re.compile(r"vg_[0-9a-f]{64}")
+_USE_NOTED_EVERY = datetime.timedelta(minutes=1)
+
+
+def create(user: "User", name: str, days: int | None = None) -> tuple[ApiToken, str]:
+    """A new token and its text, which is kept nowhere; it lives for `days`, or as long as the settings say.
+
+    Raises InvalidInput naming `name` or `days`.
+    """
+    days = settings.API_TOKEN_DAYS if days is None else days
+    name = name.strip()
+    if not name or len(name) > NAME_LIMIT or not name.isprintable():
+        raise InvalidInput({"name": _("Give it a name of 1 to %(limit)d characters.") % {"limit": NAME_LIMIT}})
+    if not 1 <= days <= LONGEST_DAYS:
+        raise InvalidInput({"days": _("This must be a whole number from 1 to %(most)d.") % {"most": LONGEST_DAYS}})
+    token, text = ApiToken.objects.create(user, expiry=datetime.timedelta(days=days), name=name)
+    return token, text
+
+
+def revoke(token: ApiToken) -> None:
+    """Take a token away; programs that use it are refused from now on. Twice is safe."""
+    ApiToken.objects.filter(pk=token.pk).delete()
+
+
+def find(text: str) -> ApiToken | None:
+    """The token with this text and its user, if it is good today and its user is active. One query."""
+    if not _SHAPE.fullmatch(text):
+        return None
+    alive = ApiToken.objects.select_related("user").filter(expiry__gt=timezone.now(), user__is_active=True)
+    return alive.filter(pk=hash_token(text)).first()
+
+
+def note_use(token: ApiToken) -> None:
+    """Remember when it was last used, to the minute: most requests write nothing."""
+    now = timezone.now()
+    if token.last_used is None or now - token.last_used >= _USE_NOTED_EVERY:
+        ApiToken.objects.filter(pk=token.pk).update(last_used=now)

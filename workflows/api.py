@@ -1,0 +1,340 @@
+"""The API's doors to workflows and their files: each parses, calls one operation, and renders.
+
+What operations raise becomes an answer in `vidgenie/api.py`, for all doors alike. Whatever belongs to somebody else
+does not exist.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpResponseBase
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from workflows import content, deletion, document, pipeline, shapes, uploads
+from workflows.models import Asset, Workflow
+from workflows.prompts import InvalidInput
+
+_FIELDS = {"type", "prompt", "image", "options"}
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="Up to 255 visible ASCII characters. The same key and body give the same workflow, once.",
+)
+_ID_QUERY = OpenApiParameter("workflow_id", OpenApiTypes.UUID, OpenApiParameter.QUERY, required=True)
+_DOWNLOAD = OpenApiParameter("download", OpenApiTypes.INT, OpenApiParameter.QUERY, description="1: as a download")
+
+
+# --- Workflows ---------------------------------------------------------------------------------------------
+
+
+class Execute(APIView):
+    """Start a workflow."""
+
+    @extend_schema(
+        operation_id="workflow_execute",
+        summary="Start a workflow",
+        parameters=[_KEY_HEADER],
+        request=shapes.ExecuteShape,
+        responses={202: shapes.ReceiptShape},
+    )
+    def post(self, request: Request) -> Response:
+        """Hold the quoted credits and start; the answer says what it costs at most and which models do it."""
+        body = _body(request, _FIELDS)
+        key, image = _key(request), _own_image(request, body.get("image"))
+        quote = pipeline.quote(body.get("type"), body.get("prompt"), body.get("options"), image)
+        workflow = pipeline.start(request.user, quote, key=key, digest=_digest(body) if key else "")
+        return _receipt(workflow, _lines(workflow) if workflow.replayed else [asdict(line) for line in quote.lines])
+
+
+class Retry(APIView):
+    """Try a workflow again."""
+
+    @extend_schema(
+        operation_id="workflow_retry",
+        summary="Try a failed or canceled workflow again",
+        request=None,
+        responses={202: shapes.ReceiptShape},
+    )
+    def post(self, request: Request, workflow_id: UUID) -> Response:
+        """Start again from the step that is missing; what was paid for is kept."""
+        workflow = pipeline.retry(_own(request, workflow_id).pk)
+        return _receipt(workflow, _lines(workflow))
+
+
+class StatusOf(APIView):
+    """Where a workflow stands."""
+
+    @extend_schema(operation_id="workflow_status", summary="See where a workflow stands", responses=shapes.StatusShape)
+    def get(self, request: Request, workflow_id: UUID) -> Response:
+        """Steps, results, money. With `If-None-Match` it answers 304 while nothing changes."""
+        return _status(request, _own(request, workflow_id))
+
+
+class StatusByQuery(APIView):
+    """Where a workflow stands."""
+
+    @extend_schema(
+        operation_id="workflow_status_by_query",
+        summary="See where a workflow stands",
+        parameters=[_ID_QUERY],
+        responses=shapes.StatusShape,
+    )
+    def get(self, request: Request) -> Response:
+        """The same, with the id in the query."""
+        return _status(request, _own(request, _id(request.query_params.get("workflow_id"))))
+
+
+class Cancel(APIView):
+    """Cancel a workflow."""
+
+    @extend_schema(
+        operation_id="workflow_cancel",
+        summary="Cancel a workflow",
+        request=None,
+        responses=shapes.CanceledShape,
+    )
+    def post(self, request: Request, workflow_id: UUID) -> Response:
+        """Stop it as soon as can be; asking twice, or after its end, changes nothing."""
+        return _cancel(request, workflow_id)
+
+
+class CancelByBody(APIView):
+    """Cancel a workflow."""
+
+    @extend_schema(
+        operation_id="workflow_cancel_by_body",
+        summary="Cancel a workflow",
+        request=shapes.WorkflowIdShape,
+        responses=shapes.CanceledShape,
+    )
+    def post(self, request: Request) -> Response:
+        """The same, with the id in the body."""
+        return _cancel(request, _id(_body(request, {"workflow_id"}).get("workflow_id")))
+
+
+class Workflows(GenericAPIView[Workflow]):
+    """The user's workflows."""
+
+    queryset = Workflow.objects.none()
+
+    @extend_schema(operation_id="workflow_list", summary="List your workflows", responses=shapes.SummaryShape(many=True))
+    def get(self, request: Request) -> Response:
+        """Newest first; `next` leads to older ones."""
+        page = self.paginate_queryset(Workflow.objects.filter(user=request.user, deleted=None))
+        return self.get_paginated_response([_summary(workflow) for workflow in page or ()])
+
+
+class Delete(APIView):
+    """Delete a workflow."""
+
+    @extend_schema(operation_id="workflow_delete", summary="Delete a finished workflow", responses={204: None})
+    def delete(self, request: Request, workflow_id: UUID) -> Response:
+        """Its files and words go, the lines of the ledger stay."""
+        deletion.delete(_own(request, workflow_id))
+        return Response(status=204)
+
+
+# --- Assets ------------------------------------------------------------------------------------------------
+
+
+class Upload(APIView):
+    """Upload a picture."""
+
+    parser_classes = [MultiPartParser]
+
+    @extend_schema(
+        operation_id="asset_upload",
+        summary="Upload a picture",
+        request=shapes.UploadShape,
+        responses={201: shapes.AssetShape},
+    )
+    def post(self, request: Request) -> Response:
+        """One PNG, JPEG or WebP in the field `image`, as multipart/form-data."""
+        file = request.FILES.get("image")
+        if file is None:
+            raise InvalidInput({"image": _("Send a picture as a file, in a field of this name.")})
+        asset = uploads.upload(request.user, file)
+        answer = document.asset_document(asset)
+        return Response(answer, status=201, headers={"Location": answer["url"].removesuffix("/content")})
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse a body that is too large before anything reads it."""
+        _require_length(request)
+        super().initial(request, *args, **kwargs)
+
+
+class AssetDetail(APIView):
+    """A file of the user's."""
+
+    @extend_schema(operation_id="asset", summary="See what a file is", responses=shapes.AssetShape)
+    def get(self, request: Request, asset_id: UUID) -> Response:
+        """Its measures and where its content is."""
+        return Response(document.asset_document(_own_asset(request, asset_id)))
+
+
+class Content(APIView):
+    """A file's content. Not counted against the rate: a player asks for many parts."""
+
+    throttle_classes = []
+
+    @extend_schema(
+        operation_id="asset_content",
+        summary="Get a file",
+        parameters=[_DOWNLOAD],
+        responses={(200, "*/*"): OpenApiTypes.BINARY, (206, "*/*"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, asset_id: UUID) -> HttpResponseBase:
+        """The content; `Range` and `If-None-Match` work."""
+        return content.serve(request, _own_asset(request, asset_id))
+
+
+class Thumbnail(APIView):
+    """A small picture of the file. Not counted against the rate: a gallery asks for many."""
+
+    throttle_classes = []
+
+    @extend_schema(
+        operation_id="asset_thumbnail",
+        summary="Get a small picture of a file",
+        responses={(200, "image/webp"): OpenApiTypes.BINARY},
+    )
+    def get(self, request: Request, asset_id: UUID) -> HttpResponseBase:
+        """A WebP of at most 640 pixels a side."""
+        return content.serve_thumbnail(request, _own_asset(request, asset_id))
+
+
+# --- Parsing -----------------------------------------------------------------------------------------------
+
+
+def _body(request: Request, known: Iterable[str]) -> Mapping[str, Any]:
+    """The request's JSON object; raises InvalidInput for anything else, naming fields we don't know."""
+    body = request.data
+    if not isinstance(body, dict):
+        raise InvalidInput({"body": _("This must be a JSON object.")})
+    names = ", ".join(sorted(known))
+    text = _("There is no such field. The fields are: %(names)s.") % {"names": names}
+    if unknown := {str(name)[:40]: text for name in body if name not in set(known)}:
+        raise InvalidInput(unknown)
+    return body
+
+
+def _key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidInput({"Idempotency-Key": _("This must be 1 to 255 visible ASCII characters.")})
+    return key
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    """The same for the same request, however its JSON was written."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _id(value: object, field: str = "workflow_id") -> UUID:
+    try:
+        if isinstance(value, str):
+            return UUID(value)
+    except ValueError:
+        pass
+    raise InvalidInput({field: _("This must be an id.")})
+
+
+def _own(request: Request, workflow_id: UUID) -> Workflow:
+    return get_object_or_404(Workflow, pk=workflow_id, user=request.user, deleted=None)
+
+
+def _own_asset(request: Request, asset_id: UUID) -> Asset:
+    return get_object_or_404(Asset, pk=asset_id, user=request.user)
+
+
+def _own_image(request: Request, value: object) -> Asset | None:
+    if value is None:
+        return None
+    image = Asset.objects.filter(pk=_id(value, "image"), user=request.user).first()
+    if image is None:
+        raise NotFound({"image": _("You have no image with this id.")})
+    return image
+
+
+def _require_length(request: Request) -> None:
+    """The file's limit and some room for what multipart puts around it."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdigit() and int(length) > settings.UPLOAD_MAX_BYTES + 64 * 1024:
+        uploads.require_size(int(length))
+
+
+# --- Rendering ---------------------------------------------------------------------------------------------
+
+
+def _receipt(workflow: Workflow, lines: list[dict[str, Any]]) -> Response:
+    links = document.links(workflow)
+    answer = {
+        "id": str(workflow.pk),
+        "type": workflow.type,
+        "status": workflow.status,
+        "quote": {"credits": workflow.quoted, "lines": lines},
+        "links": links,
+    }
+    headers = {"Location": links["status"]} | ({"Idempotent-Replayed": "true"} if workflow.replayed else {})
+    return Response(answer, status=202, headers=headers)
+
+
+def _lines(workflow: Workflow) -> list[dict[str, Any]]:
+    """The lines of the quote that a workflow was started with."""
+    return [
+        {"stage": step.stage, "provider": step.provider, "model": step.model, "credits": step.price}
+        for step in workflow.steps.all()
+    ]
+
+
+def _status(request: Request, workflow: Workflow) -> Response:
+    answer = document.status_document(workflow)
+    etag = f'W/"{hashlib.sha256(json.dumps(answer).encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if not workflow.is_finished:
+        headers["Retry-After"] = "1"
+    if request.headers.get("If-None-Match") == etag:
+        return Response(status=304, headers=headers)
+    return Response(answer, headers=headers)
+
+
+def _cancel(request: Request, workflow_id: UUID) -> Response:
+    workflow = pipeline.cancel(_own(request, workflow_id).pk)
+    money = document.money(workflow)
+    return Response(
+        {
+            "id": str(workflow.pk),
+            "status": workflow.status,
+            "cancel_requested": workflow.cancel_requested is not None,
+            "credits": money,
+            "given_back": money["refunded"],
+        }
+    )
+
+
+def _summary(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "id": str(workflow.pk),
+        "type": workflow.type,
+        "status": workflow.status,
+        "prompt": workflow.prompt,
+        "quoted": workflow.quoted,
+        "created": workflow.created.isoformat(),
+        "finished": workflow.finished.isoformat() if workflow.finished else None,
+        "links": document.links(workflow),
+    }
