@@ -1,15 +1,19 @@
 """What a user has, and every line that changed it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from credits import ledger
 from credits.models import Entry
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class EntryShape(serializers.ModelSerializer[Entry]):
@@ -40,15 +44,17 @@ class Credits(GenericAPIView[Entry]):
     @extend_schema(operation_id="credits", summary="See your balance and its history", responses=CreditsShape)
     def get(self, request: Request) -> Response:
         """Balance and entries, newest first; `next` leads to older ones."""
-        entries = self.paginate_queryset(Entry.objects.filter(account__user=request.user))
-        balance = ledger.balance(request.user)
+        user = cast("User", request.user)
+        pages = cast("CursorPagination", self.paginator)
+        entries = self.paginate_queryset(Entry.objects.filter(account__user=user))
+        balance = ledger.balance(user)
         return Response(
             {
                 "balance": balance.balance,
                 "held": balance.held,
                 "available": balance.available,
                 "entries": EntryShape(entries, many=True).data,
-                "next": self.paginator.get_next_link(),
-                "previous": self.paginator.get_previous_link(),
+                "next": pages.get_next_link(),
+                "previous": pages.get_previous_link(),
             }
         )

@@ -101,16 +101,19 @@ def adjust(user: "User", amount: int, *, key: str, reason: str, actor: "User | N
 
 
 def hold(user: "User", amount: int, *, reference: str) -> Hold:
-    """Set `amount` credits aside for `reference`; raises InsufficientCredits or AlreadyHeld."""
+    """Set `amount` credits aside for `reference`; raises InsufficientCredits or AlreadyHeld.
+
+    Within a caller's transaction it makes no savepoint of its own: after AlreadyHeld that transaction can only end.
+    """
     _require_amount(amount)
     _require_text(reference=reference)
-    with _transaction():
+    with _transaction(savepoint=False):
         account = _locked_of(user)
-        if account.available < amount:
-            raise InsufficientCredits(amount, account.available, account.held)
-        account.held += amount
-        account.save(update_fields=["held"])
-        return Hold.objects.create(account=account, amount=amount, reference=reference)
+        if account.available >= amount:
+            account.held += amount
+            account.save(update_fields=["held"])
+            return Hold.objects.create(account=account, amount=amount, reference=reference)
+    raise InsufficientCredits(amount, account.available, account.held)
 
 
 def settle(hold: Hold, due: int, *, key: str) -> Entry | None:
@@ -152,10 +155,10 @@ def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | Non
 
 
 @contextmanager
-def _transaction() -> Iterator[None]:
+def _transaction(*, savepoint: bool = True) -> Iterator[None]:
     """A transaction that knows which race was lost when a unique constraint speaks."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=savepoint):
             yield
     except IntegrityError as error:
         broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)

@@ -4,7 +4,6 @@ Errors are RFC 9457 problems with a stable `code`. Operations raise their own ex
 each of them is to a program, so that no door has to.
 """
 
-import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +14,7 @@ from django.core.exceptions import ValidationError as BadValue
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import resolve
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from knox.auth import TokenAuthentication
@@ -31,8 +31,6 @@ from workflows.deletion import StillRunning
 from workflows.pipeline import KeyReused, NotRetryable
 from workflows.prompts import InvalidInput
 from workflows.uploads import TooLarge
-
-log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 
@@ -96,56 +94,62 @@ class Problem(exceptions.APIException):
     """A refusal with its stable code, a sentence for each wrong field, and what else a program may want to know."""
 
     def __init__(
-        self, status: int, code: str, detail: str, errors: Mapping[str, str] | None = None, **more: object
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Mapping[str, str] | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(detail, code)
-        self.status_code, self.errors, self.more = status, dict(errors or {}), more
+        self.status_code, self.code, self.errors, self.more = status, code, dict(errors or {}), dict(more or {})
 
 
-def problem(error: Exception, context: Any) -> Response | None:
+def problem(cause: Exception, context: Any) -> Response | None:
     """REST framework's exception handler: the answer to an error, None for one that nobody foresaw."""
     from rest_framework.views import exception_handler  # it imports this module while it loads
 
-    error = _translate(error)
+    error = _translate(cause)
     response = exception_handler(error, context)
     if response is None or not isinstance(error, exceptions.APIException):
         return None
     response.data = _describe(error)
     response.content_type = PROBLEM
+    if isinstance(cause, RangeNotSatisfiable):
+        response["Content-Range"] = f"bytes */{cause.size}"
     return response
+
+
+_REFUSALS: dict[type[Exception], tuple[int, str, Any]] = {
+    NotRetryable: (409, "not_retryable", lazy("Only a run that failed or was canceled can be tried again.")),
+    StillRunning: (409, "still_running", lazy("Cancel the run first.")),
+    RequestDataTooBig: (413, "too_large", lazy("The request is too large.")),
+    RangeNotSatisfiable: (416, "range_not_satisfiable", lazy("The file has no such part.")),
+    KeyReused: (422, "idempotency_key_reused", lazy("This key was used before, for another request.")),
+    SuspiciousOperation: (400, "invalid_input", lazy("The request could not be read.")),
+}
 
 
 def _translate(error: Exception) -> Exception:
     """What an operation's refusal is to a program."""
     match error:
-        case TooLarge():
-            return Problem(413, "too_large", _sentence(error.errors), error.errors)
         case InvalidInput():
-            return Problem(400, "invalid_input", _sentence(error.errors), error.errors)
+            status, code = (413, "too_large") if isinstance(error, TooLarge) else (400, "invalid_input")
+            return Problem(status, code, _sentence(error.errors), error.errors)
         case InsufficientCredits():
             more = {"needed": error.needed, "available": error.available, "held": error.held}
-            return Problem(402, "insufficient_credits", str(error), **more)
-        case KeyReused():
-            text = _("This Idempotency-Key was used before, for another request.")
-            return Problem(422, "idempotency_key_reused", text, {"Idempotency-Key": text})
-        case NotRetryable():
-            return Problem(409, "not_retryable", _("Only a run that failed or was canceled can be tried again."))
-        case StillRunning():
-            return Problem(409, "still_running", _("Cancel the run first."))
-        case RangeNotSatisfiable():
-            return Problem(416, "range_not_satisfiable", _("The file is shorter than that."))
-        case RequestDataTooBig():
-            return Problem(413, "too_large", _("The request is too large."))
-        case SuspiciousOperation():
-            return Problem(400, "invalid_input", _("The request could not be read."))
-        case _:
-            return error
+            return Problem(402, "insufficient_credits", str(error), more=more)
+    for refusal, (status, code, text) in _REFUSALS.items():
+        if isinstance(error, refusal):
+            errors = {"Idempotency-Key": str(text)} if refusal is KeyReused else None
+            return Problem(status, code, str(text), errors)
+    return error
 
 
 def _describe(error: exceptions.APIException) -> dict[str, Any]:
     errors = error.errors if isinstance(error, Problem) else _field_errors(error.detail)
     detail = _sentence(errors) if errors else str(error.detail)
-    code = error.detail.code if isinstance(error.detail, exceptions.ErrorDetail) else error.default_code
+    code = getattr(error, "code", None) or getattr(error.detail, "code", None) or error.default_code
     more = error.more if isinstance(error, Problem) else {}
     return problem_document(error.status_code, code, detail, errors, **more)
 

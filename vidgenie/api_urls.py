@@ -4,8 +4,8 @@ from csp.decorators import csp_update
 from django.urls import URLPattern, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from credits import api as credits
-from providers import api as providers
+from credits.api import Credits
+from providers.api import Models
 from vidgenie import api, openapi  # noqa: F401 (openapi describes our authentication)
 from workflows import api as workflows
 
@@ -23,8 +23,8 @@ urlpatterns: list[URLPattern] = [
     path("assets/<uuid:asset_id>", workflows.AssetDetail.as_view(), name="asset-detail"),
     path("assets/<uuid:asset_id>/content", workflows.Content.as_view(), name="asset-content"),
     path("assets/<uuid:asset_id>/thumbnail", workflows.Thumbnail.as_view(), name="asset-thumbnail"),
-    path("credits", credits.Credits.as_view(), name="credits"),
-    path("models", providers.Models.as_view(), name="models"),
+    path("credits", Credits.as_view(), name="credits"),
+    path("models", Models.as_view(), name="models"),
     path("schema", SpectacularJSONAPIView.as_view(), name="schema"),
     path(
         "docs",

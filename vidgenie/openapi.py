@@ -24,7 +24,7 @@ PROBLEM_SHAPE: dict[str, Any] = {
 }
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes BearerAuthentication."""
 
     target_class = "vidgenie.api.BearerAuthentication"

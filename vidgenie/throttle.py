@@ -43,7 +43,7 @@ class Throttle(BaseThrottle):
     def _limit(self, request: Request) -> tuple[str, int, int]:
         """Who asks, how many requests they have, in how many seconds."""
         kind, caller = ("user", request.user.pk) if request.user.is_authenticated else ("anon", self.get_ident(request))
-        most, period = api_settings.DEFAULT_THROTTLE_RATES[kind].split("/")
+        most, period = str(api_settings.DEFAULT_THROTTLE_RATES[kind]).split("/")
         return f"{kind}:{caller}"[:80], int(most), _SECONDS[period[0]]
 
 

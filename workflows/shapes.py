@@ -20,7 +20,7 @@ class OptionsShape(Shape):
     aspect_ratio = serializers.CharField(required=False)
     duration_seconds = serializers.IntegerField(required=False)
     resolution = serializers.CharField(required=False)
-    style = serializers.CharField(required=False)
+    style = serializers.CharField(required=False)  # type: ignore[assignment]
     enhance = serializers.BooleanField(required=False)
     text_model = serializers.CharField(required=False)
     image_model = serializers.CharField(required=False)

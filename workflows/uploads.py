@@ -8,10 +8,10 @@ import hashlib
 import io
 import uuid
 import warnings
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import File
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
@@ -31,7 +31,7 @@ class TooLarge(InvalidInput):
     """The file has more bytes than may be uploaded."""
 
 
-def upload(user: "User", file: UploadedFile) -> Asset:
+def upload(user: "User", file: "File[bytes]") -> Asset:
     """Keep a picture; raises InvalidInput naming `image` (TooLarge for its bytes), and nothing is kept then."""
     require_size(file.size or 0)
     content = _drawn_anew(file)
@@ -58,7 +58,7 @@ def require_size(size: int) -> None:
         raise TooLarge({"image": _("This file is too large; at most %(limit)d MB are possible.") % {"limit": limit}})
 
 
-def _drawn_anew(file: IO[bytes] | UploadedFile) -> bytes:
+def _drawn_anew(file: "File[bytes]") -> bytes:
     """The picture upright, without metadata, as PNG if it can be seen through and else as JPEG."""
     try:
         with warnings.catch_warnings():

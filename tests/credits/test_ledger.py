@@ -1,6 +1,7 @@
 """Every verb of the ledger: what it does to the balance, which line it writes, and what it refuses untouched."""
 
 import pytest
+from django.db import transaction
 
 from credits import ledger
 from credits.ledger import AlreadyHeld, Balance, InsufficientCredits, KeyReused, NotOwed
@@ -163,7 +164,7 @@ def test_it_refuses_to_hold_what_is_no_amount(alice, unchanged, amount):
 
 def test_it_refuses_a_second_open_hold_for_the_same_reference(alice):
     ledger.hold(alice, 10, reference="run")
-    with pytest.raises(AlreadyHeld):
+    with pytest.raises(AlreadyHeld), transaction.atomic():
         ledger.hold(alice, 20, reference="run")
     assert ledger.balance(alice) == Balance(300, 10)
     assert Hold.objects.get().amount == 10
