@@ -6,8 +6,10 @@ import json
 
 from PIL import Image, PngImagePlugin
 
+from .compose import compose, developed
 from .dice import dice
 from .label import COMMENT, SOFTWARE, stamp
+from .paint import dithered
 
 CHUNK = "vidgenie-scene"
 VERSION = 1
@@ -15,9 +17,8 @@ VERSION = 1
 
 def draw_still(prompt: str, *, width: int, height: int, seed: int) -> bytes:
     """A PNG of exactly this size. The same prompt, size and seed give the same bytes."""
-    rng = dice(prompt, seed)
-    picture = Image.linear_gradient("L").resize((width, height))
-    rgb = Image.merge("RGB", [picture.point([v * k // 255 for v in range(256)]) for k in rng.choices(range(90, 255), k=3)])
+    stage = compose(prompt, width=width, height=height, seed=seed)
+    rgb = Image.fromarray(dithered(developed(stage), dice("dither", seed)))
     stamp(rgb, (0, 0, 0), (255, 255, 255))
     return _png(rgb, prompt, seed)
 

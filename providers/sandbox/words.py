@@ -52,7 +52,7 @@ def read(prompt: str, *, seed: int = 0, style: str = "") -> Scene:
         second=next((other for other in subjects[1:] if other != subject), ""),
         mood=_first(tokens, [], vocabulary.MOODS),
         style=style_word,
-        known=bool(subjects or place and (time or weather or tokens)),
+        known=bool(subjects or (place and (time or weather or tokens))),
     )
 
 
