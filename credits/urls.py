@@ -1,6 +1,11 @@
 """Pages about money."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from credits import views
 
 app_name = "credits"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.account, name="account"),
+    path("rules/", views.rules, name="rules"),
+]

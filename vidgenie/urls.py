@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
 from vidgenie import views
 
@@ -9,6 +10,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("workflows/", include("workflows.urls")),
     path("credits/", include("credits.urls")),
+    path("accounts/language/", set_language, name="set_language"),
+    path("accounts/theme/", views.theme, name="theme"),
+    path("accounts/tokens/", views.api_tokens, name="tokens"),
+    path("accounts/tokens/<str:pk>/revoke/", views.revoke_token, name="revoke-token"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("vidgenie.api_urls")),
