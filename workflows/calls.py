@@ -4,6 +4,7 @@ A call carries all it needs, so that making it touches none of our tables, and a
 nothing, or the ProviderError that came of it.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -15,6 +16,8 @@ from providers.base import Job, JobRequest, Output, Picture, ProviderError, Reas
 from workflows import media
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
+
+log = logging.getLogger(__name__)
 
 Result = Job | Asset | ProviderError | None
 
@@ -52,6 +55,11 @@ class Call:
             return ProviderError(Reason.BAD_OUTPUT, str(error))
         except OSError as error:  # our storage is full or away: the result waits at the provider
             return ProviderError(Reason.UNAVAILABLE, f"storage: {error.strerror or type(error).__name__}", sent=False)
+        except gateway.CalledInTransaction:
+            raise
+        except Exception as error:  # a mistake of ours: whether the provider acted is unknown, so assume it did
+            log.exception("%s failed for attempt %s", type(self).__name__, self.attempt.pk)
+            return ProviderError(Reason.UNAVAILABLE, f"{type(error).__name__} in our own code")
 
     def make(self) -> Result:
         """The call itself."""

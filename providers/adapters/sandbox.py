@@ -6,6 +6,7 @@ reports progress, files are forgotten after a day. Outcomes can be scripted in t
 """
 
 import datetime
+import logging
 import re
 import tempfile
 import time
@@ -22,7 +23,9 @@ from django.utils import timezone
 from providers.base import Adapter, Job, JobRequest, Kind, Output, ProviderError, Reason, Status
 from providers.models import SandboxJob
 
-LEASE = datetime.timedelta(seconds=20)
+log = logging.getLogger(__name__)
+
+LEASE = datetime.timedelta(seconds=10)
 KEPT = datetime.timedelta(days=1)
 _HEIGHTS = {"480p": 480, "720p": 720, "1080p": 1080}
 _SCRIPT = re.compile(r"#sim:(fail|moderation|badfile|slow)(?:=(\d{1,4}))?(?:@(image|video))?", re.IGNORECASE)
@@ -66,8 +69,9 @@ class SandboxAdapter(Adapter):
         return self._job(row)
 
     def cancel(self, job_id: str) -> None:
-        """Stop a job that isn't finished."""
-        SandboxJob.objects.filter(pk=job_id, status__in=["queued", "running"]).update(status="canceled")
+        """Stop a job that isn't finished, as far as anybody can see."""
+        if not self.fetch(job_id).status.is_final:
+            SandboxJob.objects.filter(pk=job_id).exclude(status="failed").update(status="canceled")
 
     def find(self, reference: str) -> Job | None:
         """The sandbox knows our references, so nothing is ever in doubt here."""
@@ -95,22 +99,27 @@ def script(prompt: str, kind: str) -> dict[str, int]:
     return {word.lower(): int(number or 0) for word, number, only in found if only.lower() in ("", kind)}
 
 
-def render_next() -> bool:
-    """Claim the oldest job that nobody works on and render it; False when there is none."""
+def render_next() -> str | None:
+    """Claim the oldest job that nobody works on and render it; its id, None when there is none."""
     row = _claim()
     if row is None:
-        return False
+        return None
+    _make(row)
+    return str(row.pk)
+
+
+def _make(row: SandboxJob) -> None:
     try:
         name = _render(row)
     except _CanceledMeanwhile:
-        return True
+        return
     except Exception as error:  # whatever the drawing stumbles over, the job must end
         failure = "bad_image" if isinstance(error, OSError) else "render_failed"
+        log.info("Sandbox job %s failed: %s", row.pk, error)
         _unfinished(row).update(status="failed", failure=failure)
-        return True
+        return
     if not _unfinished(row).update(status="succeeded", progress=1, file=name):
         default_storage.delete(name)
-    return True
 
 
 def forget_old() -> int:

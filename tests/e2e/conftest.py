@@ -1,0 +1,58 @@
+"""A provider whose behavior a test writes down: the sandbox, with mishaps put in its way."""
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from providers import gateway
+from providers.adapters.sandbox import SandboxAdapter
+
+
+class Mishaps(SandboxAdapter):
+    """Raises, or calls, what a test has put in line for an operation; otherwise it is the sandbox. Counts calls."""
+
+    def __init__(self) -> None:
+        self.line: dict[str, list[Any]] = defaultdict(list)
+        self.calls: dict[str, int] = defaultdict(int)
+
+    def put(self, operation: str, *mishaps: Any) -> None:
+        """The next calls of this operation meet these, in order."""
+        self.line[operation].extend(mishaps)
+
+    def _meet(self, operation: str) -> None:
+        self.calls[operation] += 1
+        if self.line[operation]:
+            mishap = self.line[operation].pop(0)
+            if isinstance(mishap, Exception):
+                raise mishap
+            mishap()
+
+    def submit(self, request):
+        self._meet("submit")
+        job = super().submit(request)
+        self._meet("answer to submit")
+        return job
+
+    def fetch(self, job_id):
+        self._meet("fetch")
+        return super().fetch(job_id)
+
+    def cancel(self, job_id):
+        self._meet("cancel")
+        super().cancel(job_id)
+
+    def find(self, reference):
+        self._meet("find")
+        return super().find(reference)
+
+    def download(self, output):
+        self._meet("download")
+        return super().download(output)
+
+
+@pytest.fixture
+def mishaps(monkeypatch):
+    adapter = Mishaps()
+    monkeypatch.setitem(gateway.ADAPTERS, "sandbox", adapter)
+    return adapter
