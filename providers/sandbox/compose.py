@@ -4,6 +4,7 @@ from collections.abc import Callable
 from math import pi
 
 import numpy as np
+from PIL import Image
 
 from . import city, deep, land, sky, water, weather
 from .cast import Part, companions, part
@@ -11,7 +12,7 @@ from .dice import dice
 from .paint import Floats, distances, noise, resized, speckle
 from .palette import choose, mix, rgb
 from .places import LAMP
-from .sprite import sprite
+from .sprite import Colors, Inks, sprite
 from .stage import Actor, Beam, Paint, Stage
 from .words import Scene, read
 
@@ -382,11 +383,20 @@ def _paint(stage: Stage, distance: float, x: float, y: float, reflection: float 
                  halo=0.8 if stage.scene.time in {"night", "dusk", "aurora", "sunset", "dawn"} else 0.45)  # fmt: skip
 
 
+def colors_of(paint: Paint) -> Colors:
+    """The inks of a figure in red, green and blue."""
+
+    def inks(color: Floats) -> Inks:
+        return float(color[0]), float(color[1]), float(color[2])
+
+    return Colors(inks(paint.far), inks(paint.body * 1.1), inks(paint.body * 0.78), inks(paint.rim), inks(paint.lamp))
+
+
 def _enter(stage: Stage, actor: Actor, *, distance: float, reflection: float = 0.0) -> None:
     """Puts an actor on the stage and into the picture."""
     actor.paint = _paint(stage, distance, actor.x, actor.y, reflection)
-    drawn = sprite(actor, actor.rest)
-    stage.paste(drawn.color, drawn.alpha, round(actor.x) - drawn.origin[0], round(actor.y) - drawn.origin[1])
+    drawn = sprite(actor, actor.rest, colors_of(actor.paint))
+    stage.paste(np.asarray(Image.merge("RGB", drawn.channels)), np.asarray(drawn.alpha), round(actor.x) - drawn.origin[0], round(actor.y) - drawn.origin[1])
     stage.elements.append(actor)
 
 

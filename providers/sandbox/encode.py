@@ -17,8 +17,8 @@ from .yuv import Planes
 Target = BinaryIO | str | os.PathLike[str]
 
 # Film grain is expensive to search for motion; one reference and a cheap search cost no visible quality here.
-_X264 = "ref=1:subme=1:me=dia:weightp=0:mbtree=0:bframes=2:b-adapt=0:trellis=0:aq-mode=1"
-_OPTIONS = {"preset": "superfast", "crf": "20", "x264-params": _X264}
+_X264 = "ref=1:subme=1:me=dia:weightp=0:mbtree=0:bframes=3:b-adapt=0:trellis=0:aq-mode=1:partitions=none"
+_OPTIONS = {"preset": "superfast", "crf": "22", "x264-params": _X264}
 _BT709 = 1
 _TITLE_LENGTH = 200  # characters
 

@@ -7,9 +7,12 @@ import numpy as np
 from PIL import Image
 
 from . import encode, yuv
+from .camera import layered_frames
+from .compose import compose
 from .dice import dice, noise_bytes
 from .flat import flat_frames
 from .label import stamp
+from .still import remembered
 from .yuv import Bytes, Planes
 
 _FADE = 0.35  # seconds, in and out
@@ -36,7 +39,12 @@ def shoot(
     count = round(seconds * fps)
     if count < 1 or width < 2 or height < 2 or width % 2 or height % 2:
         raise ValueError(f"cannot film {seconds} s at {width}x{height}: even sizes and at least one frame are needed")
-    frames = flat_frames(image, width=width, height=height, count=count, seed=seed)
+    kept = remembered(image)
+    frames = (
+        layered_frames(compose(kept[0], width=width, height=height, seed=kept[1]), count=count, fps=fps)
+        if kept
+        else flat_frames(image, width=width, height=height, count=count, seed=seed)
+    )
     encode.write(
         _finish(frames, count=count, fps=fps, seed=seed),
         count=count, size=(width, height), fps=fps, title=prompt, target=target, progress=progress,
@@ -64,7 +72,7 @@ def _grains(size: tuple[int, int], seed: int) -> list[Bytes]:
     tiles = []
     for _ in range(_GRAINS):
         wide = sum(noise_bytes(rng, height, width).astype(np.int16) for _ in range(2)) - 255
-        tiles.append((wide / 60).round().astype(np.int8).view(np.uint8))
+        tiles.append((wide / 75).round().astype(np.int8).view(np.uint8))
     return tiles
 
 

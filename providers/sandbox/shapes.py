@@ -22,11 +22,11 @@ _SUPERSAMPLE = 3
 
 @dataclass(slots=True)
 class Masks:
-    """A figure drawn at a size: coverage of each ink from 0 to 1, and where the origin is, in pixels from the top left."""
+    """A figure drawn at a size: coverage by each ink, and where the origin is, in pixels from the top left."""
 
-    body: NDArray[np.float32]
-    far: NDArray[np.float32]
-    light: NDArray[np.float32]
+    body: Image.Image
+    far: Image.Image
+    light: Image.Image
     origin: tuple[int, int]
 
 
@@ -90,7 +90,7 @@ class Figure:
         for ink, path in self.shapes:
             dots = ((path * (unit, -unit) - (x0, y0)) * _SUPERSAMPLE).ravel().tolist()
             _paint(pens, ink, dots)
-        soft = {ink: _soft(image) for ink, image in big.items()}
+        soft = {ink: image.reduce(_SUPERSAMPLE) for ink, image in big.items()}
         return Masks(soft["body"], soft["far"], soft["light"], (-x0, -y0))
 
 
@@ -102,10 +102,6 @@ def _paint(pens: dict[str, ImageDraw.ImageDraw], ink: Ink, dots: list[float]) ->
     pens[ink].polygon(dots, fill=255)
     if ink == "body":
         pens["light"].polygon(dots, fill=0)
-
-
-def _soft(image: Image.Image) -> NDArray[np.float32]:
-    return np.asarray(image.reduce(_SUPERSAMPLE), np.float32) / np.float32(255)
 
 
 def spline(points: Sequence[Sequence[float]], smooth: int = 8, *, closed: bool = False) -> Path:

@@ -61,8 +61,6 @@ class Paint:
     light_y: float  # 1 from above
     reflection: float = 0.0
     halo: float = 0.8
-    sink: float = 0.0  # how deep it stands in water or grass, in units
-    haze: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +133,15 @@ class Stage:
         mask = None if alpha is None else (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
         self.elements.append(Layer(dithered(rgb, self.rng), mask, top, depth, drift, pulse, beat, flash, far_depth, ripple))
 
-    def paste(self, color: Floats, alpha: Floats, x: int, y: int) -> None:
+    def paste(self, color: Bytes, alpha: Bytes, x: int, y: int) -> None:
         """Puts a small drawing on the picture only; the camera gets it from an actor of its own."""
         height, width = alpha.shape
         left, top = max(0, x + self.pad), max(0, y)
         right, bottom = min(self.full, x + self.pad + width), min(self.height, y + height)
         if right > left and bottom > top:
             dx, dy = left - x - self.pad, top - y
-            part = alpha[dy : dy + bottom - top, dx : dx + right - left]
-            over(self.picture[top:bottom, left:right], color[dy : dy + bottom - top, dx : dx + right - left], part)
+            part = (slice(dy, dy + bottom - top), slice(dx, dx + right - left))
+            over(self.picture[top:bottom, left:right], color[part].astype(np.float32), alpha[part] / np.float32(255))
 
     def frame(self) -> Floats:
         """The picture as the camera sees it at rest."""

@@ -35,3 +35,18 @@ def _png(picture: Image.Image, prompt: str, seed: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=3)
     return buffer.getvalue()
+
+
+def remembered(image: bytes) -> tuple[str, int] | None:
+    """The prompt and seed a picture was drawn from; none where it is not ours, or was changed since."""
+    try:
+        with Image.open(io.BytesIO(image)) as picture:
+            scene = json.loads(getattr(picture, "text", {}).get(CHUNK, "null"))
+            if not isinstance(scene, dict) or scene.get("version") != VERSION:
+                return None
+            prompt, seed, pixels = scene.get("prompt"), scene.get("seed"), hashlib.sha256(picture.tobytes()).hexdigest()
+    except (OSError, ValueError, SyntaxError):
+        return None
+    if not isinstance(prompt, str) or type(seed) is not int or scene.get("pixels") != pixels:
+        return None
+    return prompt, seed
