@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
@@ -63,7 +64,7 @@ class ReadOnlyAdmin(ModelAdmin):
     ) -> HttpResponse:
         """The page of one row, with what can be done about it."""
         actions = [(name, description) for _, name, description in filter(None, self.get_actions(request).values())]
-        context = {"actions_here": actions, "title": self.opts.verbose_name} | (extra_context or {})
+        context = {"actions_here": actions, "title": capfirst(self.opts.verbose_name)} | (extra_context or {})
         return super().changeform_view(request, object_id, form_url, context)
 
 
@@ -71,7 +72,10 @@ class ReasonForm(forms.Form):
     """Every action says why."""
 
     reason = forms.CharField(
-        label=_("Reason"), max_length=ledger.LONGEST["reason"], help_text=_("Who reads the books later reads this.")
+        label=_("Reason"),
+        max_length=ledger.LONGEST["reason"],
+        help_text=_("Who reads the books later reads this."),
+        widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
@@ -191,7 +195,7 @@ class HoldAdmin(ReadOnlyAdmin):
 
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
-    list_display = ["created", "owner", "kind", "signed", "balance_after", "reference", "reason", "actor"]
+    list_display = ["created", "owner", "kind", "signed", "balance_after", "reason", "actor", "reference"]
     list_filter = ["kind", "created"]
     list_select_related = ["account__user", "actor"]
     search_fields = ["reference", "reason", "key", "account__user__username", "account__user__email"]

@@ -19,6 +19,7 @@ else:
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = _("VidGenie staff")
+admin.site.enable_nav_sidebar = False  # tables need the room; the breadcrumbs lead everywhere
 admin.site.index_title = _("What would you like to look at?")
 
 

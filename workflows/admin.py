@@ -59,7 +59,7 @@ class Stuck(admin.SimpleListFilter):
 @admin.register(Workflow)
 class WorkflowAdmin(ReadOnlyAdmin):
     change_form_template = "admin/workflows/workflow.html"
-    list_display = ["created", "user", "type", "start", "status", "reason", "quoted", "taken"]
+    list_display = ["created", "user", "type", "status", "reason", "quoted", "taken", "start"]
     list_filter = ["status", "type", "reason", Price, Stuck, "created"]
     list_select_related = ["user"]
     search_fields = ["prompt", "user__username", "user__email"]
