@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
+from django.db.models import Count
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -102,16 +103,16 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
         for position, line in enumerate(quote.lines, start=1)
     )
     ledger.hold(user, quote.credits, reference=workflow.reference)
-    _begin(workflow, steps[0], quote.prompt, number=1)
+    _attempt(workflow, steps[0], quote.prompt, number=1).save()
     history.opened(workflow)
     history.write(workflow)
     tasks.nudge(workflow.pk)
     return workflow
 
 
-def _begin(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Attempt:
-    """A new attempt, due at once; everything that decides what is asked and paid is frozen on it."""
-    return Attempt.objects.create(
+def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Attempt:
+    """A new attempt, due at once, not saved yet; all that decides what is asked and paid is frozen on it."""
+    return Attempt(
         step=step,
         number=number,
         provider=step.provider,
@@ -191,7 +192,10 @@ def _record(call: calls.Call, result: calls.Result) -> calls.Call | None:
 
 
 def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
-    """Claim the attempt for the call that comes next, or end it when its time or its owner's patience is over."""
+    """Claim the attempt for the call that comes next, or end it when its time or its owner's patience is over.
+
+    Either way the attempt is saved here.
+    """
     if workflow.cancel_requested and attempt.phase == Phase.SUBMIT:
         _stop(workflow, attempt)
         return None
@@ -207,7 +211,7 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
         image = _enter(workflow, attempt.step)
     attempt.fence += 1
     attempt.next_check_at = Now() + LEASE
-    attempt.save(update_fields=["phase", "fence", "next_check_at"])
+    attempt.save()
     return make(attempt, image)
 
 
@@ -238,7 +242,7 @@ def _enter(workflow: Workflow, step: Step) -> Asset | None:
 
 
 def _apply(workflow: Workflow, attempt: Attempt, call: calls.Call, result: calls.Result) -> Attempt | None:
-    """Write an answer down; the attempt that is due right away, if any."""
+    """Write an answer down; the attempt that is due right away, if any, which is not saved yet."""
     match result:
         case ProviderError():
             return _apply_error(workflow, attempt, call, result)
@@ -247,7 +251,7 @@ def _apply(workflow: Workflow, attempt: Attempt, call: calls.Call, result: calls
         case Asset():
             return _succeed(workflow, attempt, asset=result)
         case None:  # it was surely never accepted, so submitting it is safe
-            return _look_again(attempt, Phase.SUBMIT)
+            return _next_phase(attempt, Phase.SUBMIT)
 
 
 def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: ProviderError) -> Attempt | None:
@@ -287,7 +291,7 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
     attempt.outputs, attempt.progress = [asdict(output)], None
-    return _look_again(attempt, Phase.STORE)
+    return _next_phase(attempt, Phase.STORE)
 
 
 def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
@@ -301,11 +305,15 @@ def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
     _look_again(attempt, Phase.FETCH, after=_until_next_look(attempt, first=first))
 
 
-def _look_again(attempt: Attempt, phase: Phase, *, after: float = 0, tries: int = 0) -> Attempt:
+def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
+    attempt.phase, attempt.tries = phase, 0
+    return attempt
+
+
+def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0) -> None:
     attempt.phase, attempt.tries = phase, tries
     attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
     attempt.save()
-    return attempt
 
 
 def _until_next_look(attempt: Attempt, *, first: bool) -> float:
@@ -324,11 +332,11 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
         asset.save(force_insert=True)
     step.text, step.asset = text, asset
     _end(workflow, attempt, Status.SUCCEEDED)
-    following = workflow.steps.filter(position__gt=step.position).first()
+    following = workflow.steps.filter(position__gt=step.position).annotate(made=Count("attempts")).first()
     if following is None or workflow.cancel_requested:
         settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
         return None
-    return _begin(workflow, following, text or attempt.prompt, number=following.attempts.count() + 1)
+    return _attempt(workflow, following, text or attempt.prompt, number=following.made + 1)
 
 
 def _give_up(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> None:
@@ -393,7 +401,7 @@ def retry(workflow_id: UUID | str) -> Workflow:
         _reopen(workflow, [step for step in steps if step.status != Status.SUCCEEDED])
         missing = next(step for step in steps if step.status != Status.SUCCEEDED)
         written = next((step.text for step in steps if step.text), workflow.prompt)
-        _begin(workflow, missing, written, number=missing.attempts.count() + 1)
+        _attempt(workflow, missing, written, number=missing.attempts.count() + 1).save()
         tasks.nudge(workflow.pk)
     return workflow
 

@@ -1,28 +1,24 @@
 """One run from the command line, through the same pipeline as everybody's, with a worker or without one."""
 
-import contextlib
 import json
 import shutil
 import sys
 import threading
 import time
 from argparse import ArgumentParser
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files import File
 from django.core.files.storage import default_storage
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.text import slugify
 
 from credits.ledger import InsufficientCredits
 from providers.adapters import sandbox
-from vidgenie.embedded import Server
+from vidgenie.management.own_database import own_database
 from workflows import pipeline, uploads
 from workflows.document import status_document
 from workflows.models import Asset, Workflow
@@ -52,7 +48,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the status document and the files as JSON")
 
     def handle(self, **options: Any) -> None:
-        with _database():
+        with own_database():
             workflow = self._start(options)
             try:
                 workflow = self._wait(workflow)
@@ -120,22 +116,6 @@ class _Progress:
     def end(self) -> None:
         if self.terminal:
             sys.stderr.write("\n")
-
-
-def _database() -> AbstractContextManager[None]:
-    """Our own database for as long as it takes, with its tables, where no other is named."""
-    server = Server.of(settings.BASE_DIR)
-    if settings.DATABASES["default"].get("HOST") != str(server.socket):
-        return contextlib.nullcontext()
-    return _running(server)
-
-
-@contextlib.contextmanager
-def _running(server: Server) -> Any:
-    with server.running():
-        call_command("migrate", verbosity=0, interactive=False)
-        yield
-        connections.close_all()
 
 
 def _user(name: str | None) -> User:

@@ -25,6 +25,7 @@ IDLE = 0.2  # seconds a renderer waits when there is nothing to render
 
 class Command(BaseCommand):
     help = "Runs the worker: queue, clock and sandbox renderers. Ctrl-C or SIGTERM finish what is in hand, then stop."
+    requires_system_checks = ()  # each part would import every page of the site; whoever starts the site checks it
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--only", choices=["clock", "renderer"], help="run this one part, in this process")
