@@ -35,7 +35,8 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: str, **options: Any) -> None:
         refuse_a_taken_port(host, number(port))
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for interruption in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs start with SIGINT ignored
+            signal.signal(interruption, signal.default_int_handler)
         try:
             with self.database():
                 self.prepare()
