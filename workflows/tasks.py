@@ -19,6 +19,7 @@ def schedule() -> None:
     for name, function, minutes in (
         ("advance what is due", "workflows.pipeline.advance_due", 1),
         ("forget the sandbox's old files", "providers.adapters.sandbox.forget_old", 60),
+        ("forget old counts of requests", "vidgenie.throttle.forget_old", 60),
     ):
         Schedule.objects.update_or_create(
             name=name, defaults={"func": function, "schedule_type": Schedule.MINUTES, "minutes": minutes}
