@@ -68,7 +68,7 @@ def one_of(options: Mapping[str, Any], name: str, possible: tuple[Any, ...], def
             {name: _("This model cannot do %(value)s. Choose one of: %(possible)s.")
              % {"value": repr(value)[:40], "possible": ", ".join(map(str, possible))}}
         )  # fmt: skip
-    return value
+    return possible[possible.index(value)]  # 5.0 is 5, and only a whole number can be priced
 
 
 def whole_number(options: Mapping[str, Any], name: str, low: int, high: int) -> int | None:
