@@ -29,6 +29,7 @@ OPTIONS = (
     ("enhance", gettext_lazy("Improve my words")),
     ("seed", gettext_lazy("Seed")),
 )
+PATIENCE = 2  # times the usual, and it takes longer than usual
 PACES = ((30, 1), (180, 2), (900, 5))  # seconds a run is old, seconds between two looks
 
 
@@ -43,11 +44,19 @@ class Frame:
     asset: Asset | None = None
     text: str = ""
     progress: float | None = None
+    settled: bool = False
 
     @property
     def percent(self) -> int | None:
         """Progress as the provider tells it, None where it doesn't."""
         return None if self.progress is None else math.floor(self.progress * 100)
+
+    @property
+    def credits(self) -> int:
+        """What it cost, or what it will cost when it comes to that."""
+        if self.step is None:
+            return 0
+        return self.step.charged if self.settled else self.step.price
 
     @property
     def seconds(self) -> int | None:
@@ -68,10 +77,11 @@ class Frame:
         """How much longer it will take, in words."""
         if self.step is None or self.status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED):
             return ""
-        left = _expected_seconds(self.step)
-        if self.step.started:
-            left -= (timezone.now() - self.step.started).total_seconds()
-        return in_words(left)
+        expected = _expected_seconds(self.step)
+        if not self.step.started:
+            return in_words(expected)
+        passed = (timezone.now() - self.step.started).total_seconds()
+        return in_words(expected - passed) if passed < PATIENCE * expected + 5 else _("longer than usual")
 
 
 class Strip:
@@ -95,7 +105,7 @@ class Strip:
     def _frame(self, step: Step, progress: float | None) -> Frame:
         title = str(Step.Stage(step.stage).label)
         text = step.text or self.workflow.prompt if step.stage == Step.Stage.ENHANCE else ""
-        return Frame(step.stage, title, step.status, step, step.asset, text, progress)
+        return Frame(step.stage, title, step.status, step, step.asset, text, progress, self.workflow.is_finished)
 
     def _words(self) -> Frame:
         return Frame("enhance", _("words"), Status.SUCCEEDED, text=self.workflow.prompt)

@@ -83,6 +83,9 @@ if (filters) {
   filters.addEventListener("change", () => filters.requestSubmit());
 }
 
+// The film on the front page plays by itself, unless somebody asked their system for rest.
+if (!matchMedia("(prefers-reduced-motion: reduce)").matches) all("[data-plays]").forEach((film) => film.play().catch(() => {}));
+
 for (const button of all("[data-copy]")) {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {

@@ -1,0 +1,18 @@
+"""Browsers of the cast, as Django's test client sees them."""
+
+import pytest
+from django.test import Client
+
+
+@pytest.fixture
+def as_alice(alice):
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def as_bob(bob):
+    client = Client()
+    client.force_login(bob)
+    return client
