@@ -80,9 +80,7 @@ def install(lock):
 
 def create_environment():
     if importlib.util.find_spec("ensurepip") is None:
-        sys.exit(
-            "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"
-        )
+        sys.exit("This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv")
     say(f"Making a virtual environment in {VENV.name}")
     venv.create(VENV, clear=True, with_pip=False)
 
@@ -91,7 +89,12 @@ def install_with_uv(lock, count):
     """Try uv when it is there. It knows nothing of pip's configuration, so where it fails pip may succeed."""
     uv = shutil.which("uv")
     command = [uv, "pip", "install", "--python", str(PYTHON), *install_options(lock)]
-    return bool(uv) and follow(f"Installing {count} packages with uv", command) == 0
+    if uv is None:
+        return False
+    failed = follow(f"Installing {count} packages with uv", command)
+    if failed:
+        say("uv did not manage; pip may, which can be configured otherwise.")
+    return not failed
 
 
 def install_with_pip(lock, count):
@@ -155,8 +158,8 @@ def passes(name, module):
     """Run one check to its end; an interrupted one gets the time to stop its database, and then we stop."""
     say(f"--- {name}")
     interrupted = []
-    process = subprocess.Popen([str(PYTHON), "-m", *module], cwd=ROOT)
     signal.signal(signal.SIGINT, lambda *_: interrupted.append(True))
+    process = subprocess.Popen([str(PYTHON), "-m", *module], cwd=ROOT)
     signal.signal(signal.SIGTERM, lambda *_: interrupted.append(process.send_signal(signal.SIGINT)))
     status = process.wait()
     if interrupted:
