@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .paint import Floats, blurred, over, resized
+from .paint import Floats, blurred, coverage, over, resized
 from .palette import rgb
 from .stage import Beam, Fall, Stage
 
@@ -30,7 +30,11 @@ def beam_mask(beam: Beam, width: int, height: int, turn: float) -> Floats:
     for way in (1.0, -1.0):
         along = reach * facing * way
         spread = reach * (0.05 + 0.09 * (1 - abs(facing)))
-        pen.polygon([(x, y - 1), (x + along, y - reach * 0.04 - spread), (x + along, y - reach * 0.04 + spread), (x, y + 1)], fill=int(150 + 60 * way * abs(facing)))
-    mask = blurred(np.asarray(image, np.float32) / 255, max(1.2, reach * 0.008))
-    fade = np.exp(-np.abs(np.arange(small[0], dtype=np.float32) - np.float32(x)) / np.float32(reach * 0.42))
-    return mask * fade[None, :]
+        pen.polygon(
+            [(x, y - 1), (x + along, y - reach * 0.04 - spread), (x + along, y - reach * 0.04 + spread), (x, y + 1)],
+            fill=int(150 + 60 * way * abs(facing)),
+        )
+    mask = blurred(coverage(image), max(1.2, reach * 0.008))
+    fade: Floats = np.exp(-np.abs(np.arange(small[0], dtype=np.float32) - np.float32(x)) / np.float32(reach * 0.42))
+    faded: Floats = mask * fade[None, :]
+    return faded

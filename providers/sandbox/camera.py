@@ -1,7 +1,7 @@
 """A true camera move: layers slide at the speed of their depth, light and weather go on, actors act.
 
-Everything is prepared once as planes, in four positions a quarter of a pixel apart, so that a frame is only cut and laid
-together. The four lie off the pixel grid, all equally soft: a slow move neither stutters nor pulses.
+Everything is prepared once as planes, in four positions a quarter of a pixel apart, so that a frame is only cut and
+laid together. The four lie off the pixel grid, all equally soft: a slow move neither stutters nor pulses.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from PIL import Image
 
 from . import yuv
 from .air import beam_mask
-from .compose import colors_of
-from .paint import distances, resized
+from .paint import Bytes, distances, resized
 from .sprite import Colors, Sprite, bounds_of, sprite
 from .stage import Actor, Beam, Element, Fall, Layer, Stage
-from .yuv import Bytes, Planes
+from .subject import colors_of
+from .yuv import Planes
 
 _STEPS = 4  # positions within a pixel
 _OFFSET = 1 / (2 * _STEPS)
@@ -93,7 +93,9 @@ def _merged(elements: list[Element]) -> list[Element]:
 
 def _alike(one: Layer, other: Layer) -> bool:
     plain = not (one.drift or other.drift or one.pulse or other.pulse or one.flash or other.flash)
-    level = (one.far_depth is None) == (other.far_depth is None) and one.top == other.top or one.far_depth is None and other.far_depth is None
+    level = ((one.far_depth is None) == (other.far_depth is None) and one.top == other.top) or (
+        one.far_depth is None and other.far_depth is None
+    )
     return plain and level and abs(one.depth - other.depth) < 0.025 and one.ripple == other.ripple
 
 
@@ -160,7 +162,11 @@ def _even(layer: Layer) -> tuple[Bytes, Bytes | None, int]:
     if layer.top % 2 == 0:
         return layer.rgb, layer.alpha, layer.top
     alpha = layer.alpha if layer.alpha is not None else np.full(layer.rgb.shape[:2], 255, np.uint8)
-    return (np.concatenate([layer.rgb[:1], layer.rgb]), np.concatenate([np.zeros_like(alpha[:1]), alpha]), layer.top - 1)
+    return (
+        np.concatenate([layer.rgb[:1], layer.rgb]),
+        np.concatenate([np.zeros_like(alpha[:1]), alpha]),
+        layer.top - 1,
+    )
 
 
 def _small(mask: Bytes) -> Image.Image:
@@ -240,15 +246,17 @@ class _Plane:
         self._planes = [np.stack([np.asarray(s) for s in _steps(p)]) for p in (planes.y, planes.u, planes.v)]
         self._masks = []
         if alpha is not None:
-            self._masks = [np.stack([np.asarray(s) for s in _steps(m)]) for m in (Image.fromarray(alpha), _small(alpha))]
+            self._masks = [
+                np.stack([np.asarray(s) for s in _steps(m)]) for m in (Image.fromarray(alpha), _small(alpha))
+            ]
         rows = rgb.shape[0]
-        self._share = np.linspace(0, 1, rows) ** 1.0
+        self._share = np.linspace(0, 1, rows)
         self._waves = np.cumsum(1 / (2.0 + 12 * self._share)) * 2.2 * 720 / stage.unit
 
     def lay(self, frame: Planes, at: Moment) -> None:
         layer = self._layer
-        assert layer.far_depth is not None
-        depth = layer.far_depth + (layer.depth - layer.far_depth) * self._share
+        far = layer.depth if layer.far_depth is None else layer.far_depth
+        depth = far + (layer.depth - far) * self._share
         x = self._pad + at.pan * _REACH * self._width * depth
         if layer.ripple:
             swing = np.sin(self._waves - at.seconds * 3.1) + 0.6 * np.sin(self._waves * 0.43 + at.seconds * 2.3)
@@ -284,26 +292,48 @@ class _Figure:
         count = max(8, min(_MOST_PHASES, round(turns * fps)))
         if actor.motion == "still" and actor.period >= 5 and actor.draw.__name__ in {"lighthouse", "castle", "cabin"}:
             count = 1
-        phases = [actor.rest + k / count for k in range(count)]
-        bounds = bounds_of(actor, phases)
+        self._phases = [actor.rest + k / count for k in range(count)]
+        self._bounds = bounds_of(actor, self._phases)
         rgb = colors_of(actor.paint)
-        colors = Colors(*(yuv.color(*ink) for ink in (rgb.far, rgb.body, rgb.shade, rgb.rim, rgb.lamp)))
-        self._sprites = [_bordered(sprite(actor, phase, colors, bounds)) for phase in phases]
-        self._origin = sprite(actor, phases[0], colors, bounds).origin
+        self._colors = Colors(*(yuv.color(*ink) for ink in (rgb.far, rgb.body, rgb.shade, rgb.rim, rgb.lamp)))
+        self._sprites: dict[int, _Bordered] = {}
         self._way = -1 if actor.left else 1
 
     def lay(self, frame: Planes, at: Moment) -> None:
         actor = self._actor
         turn = (at.seconds - at.length / 2) / actor.period
-        planes, masks = self._sprites[floor(turn * len(self._sprites)) % len(self._sprites)]
-        x = actor.x - at.pan * _REACH * self._width * actor.depth + self._way * actor.travel * self._width * (at.done - 0.5)
-        y = actor.y + _BOB.get(actor.motion, 0.0) * min(actor.unit, self._unit * 0.3) * sin(2 * pi * at.seconds / max(actor.period, 2.2))
-        left, top = x - self._origin[0], y - self._origin[1]
-        for target, plane, mask, scale in ((frame.y, planes.y, masks[0], 1), (frame.u, planes.u, masks[1], 2), (frame.v, planes.v, masks[1], 2)):
-            _place(target, plane, mask, (left - _BORDER) / scale, (top - _BORDER) / scale)
+        drawn = self._drawn(floor(turn * len(self._phases)) % len(self._phases))
+        x = (
+            actor.x
+            - at.pan * _REACH * self._width * actor.depth
+            + self._way * actor.travel * self._width * (at.done - 0.5)
+        )
+        y = actor.y + _BOB.get(actor.motion, 0.0) * min(actor.unit, self._unit * 0.3) * sin(
+            2 * pi * at.seconds / max(actor.period, 2.2)
+        )
+        left, top = x - drawn.origin[0] - _BORDER, y - drawn.origin[1] - _BORDER
+        planes = drawn.planes
+        _place(((frame.y, planes.y),), drawn.mask, left, top)
+        _place(((frame.u, planes.u), (frame.v, planes.v)), drawn.half, left / 2, top / 2)
+
+    def _drawn(self, number: int) -> "_Bordered":
+        """A phase, drawn when it is first needed."""
+        if number not in self._sprites:
+            self._sprites[number] = _bordered(sprite(self._actor, self._phases[number], self._colors, self._bounds))
+        return self._sprites[number]
 
 
-def _bordered(drawn: Sprite) -> tuple[Planes, tuple[Image.Image, Image.Image]]:
+@dataclass(frozen=True, slots=True)
+class _Bordered:
+    """A sprite as planes, and its coverage for the full and the half size."""
+
+    planes: Planes
+    mask: Image.Image
+    half: Image.Image
+    origin: tuple[int, int]
+
+
+def _bordered(drawn: Sprite) -> _Bordered:
     """A sprite as planes of even size with an empty border, for moves within a pixel."""
     width, height = drawn.alpha.size
     size = (width + width % 2 + 2 * _BORDER, height + height % 2 + 2 * _BORDER)
@@ -314,13 +344,15 @@ def _bordered(drawn: Sprite) -> tuple[Planes, tuple[Image.Image, Image.Image]]:
         plane = Image.new("L", size, channel.getpixel((0, 0)))
         plane.paste(channel, (_BORDER, _BORDER))
         full.append(plane)
-    return Planes(full[0], full[1].reduce(2), full[2].reduce(2)), (mask, mask.reduce(2))
+    return _Bordered(Planes(full[0], full[1].reduce(2), full[2].reduce(2)), mask, mask.reduce(2), drawn.origin)
 
 
-def _place(target: Image.Image, plane: Image.Image, mask: Image.Image, left: float, top: float) -> None:
+def _place(pairs: tuple[tuple[Image.Image, Image.Image], ...], mask: Image.Image, left: float, top: float) -> None:
     """Lays a small picture at a position between pixels: its coverage is moved by the fraction."""
     x, y = floor(left), floor(top)
-    target.paste(plane, (x, y), _nudged(mask, left - x, top - y))
+    moved = _nudged(mask, left - x, top - y)
+    for target, plane in pairs:
+        target.paste(plane, (x, y), moved)
 
 
 def _nudged(mask: Image.Image, dx: float, dy: float) -> Image.Image:
@@ -381,7 +413,9 @@ class _Vignette:
     """Darker corners, which stay with the lens."""
 
     def __init__(self, width: int, height: int) -> None:
-        reach = distances(height // 4, width // 4, width / 8, height * 0.12, width / height) / np.float32(height / 4 * 0.72)
+        reach = distances(height // 4, width // 4, width / 8, height * 0.12, width / height) / np.float32(
+            height / 4 * 0.72
+        )
         dark = (0.34 * np.clip(reach - 0.35, 0, 1) ** 1.7 * 255).astype(np.float32)
         self._mask = Image.fromarray(np.clip(resized(dark, height, width), 0, 255).astype(np.uint8))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from . import animals, creatures, machines, people, places
+from . import animals, creatures, landmarks, machines, people
 from .shapes import Figure
 from .stage import Motion
 
@@ -22,6 +22,7 @@ class Part:
     period: float = 4.0
     travel: float = 0.0  # frame widths per film
     low: float = 0.0  # how far the origin is below where it seems to stand, in units
+    pale: float = 0.26  # of its far side
     height: float = 0.5  # of fliers: above the horizon, as a share of the sky
 
 
@@ -64,22 +65,38 @@ CAST: dict[str, Part] = {
     "cyclist": Part(machines.cyclist, 0.25, "ground", "walk", 1.1, 0.22),
     "ship": Part(machines.sailing_ship, 0.27, "water", "bob", 4.4, 0.07),
     "boat": Part(machines.rowing_boat, 0.2, "water", "bob", 3.6, 0.06),
-    "train": Part(machines.train, 0.17, "ground", "ride", 0.9, 0.5),
+    "train": Part(machines.train, 0.17, "ground", "ride", 0.9, 0.5, pale=0.62),
     "car": Part(machines.car, 0.24, "ground", "ride", 0.8, 0.14),
     "plane": Part(machines.plane, 0.26, "air", "float", 4.0, 0.2, height=0.58),
     "balloon": Part(machines.balloon, 0.32, "air", "float", 5.0, 0.06, height=0.4),
     "rocket": Part(machines.rocket, 0.3, "air", "rise", 0.8, height=0.5),
-    "lighthouse": Part(places.lighthouse, 0.34, "water", "still", 5.0),
-    "windmill": Part(places.windmill, 0.36, "ground", "still", 6.0),
-    "castle": Part(places.castle, 0.3, "ground", "still", 3.0, low=-0.12),
-    "cabin": Part(places.cabin, 0.3, "ground", "still", 4.0),
-    "lantern": Part(places.lanterns, 0.32, "air", "float", 5.0, height=0.04),
-    "tent": Part(places.tent, 0.3, "ground", "still", 1.4),
-    "flower": Part(places.flower, 0.36, "ground", "still", 3.6),
-    "tree": Part(places.tree, 0.42, "ground", "still", 5.0),
+    "lighthouse": Part(landmarks.lighthouse, 0.34, "water", "still", 5.0),
+    "eiffel": Part(landmarks.eiffel_tower, 0.44, "ground", "still", 5.0),
+    "windmill": Part(landmarks.windmill, 0.36, "ground", "still", 6.0),
+    "castle": Part(landmarks.castle, 0.3, "ground", "still", 3.0, low=-0.12),
+    "cabin": Part(landmarks.cabin, 0.3, "ground", "still", 4.0),
+    "lantern": Part(landmarks.lanterns, 0.32, "air", "float", 5.0, height=0.04),
+    "tent": Part(landmarks.tent, 0.3, "ground", "still", 1.4),
+    "flower": Part(landmarks.flower, 0.36, "ground", "still", 3.6),
+    "tree": Part(landmarks.tree, 0.42, "ground", "still", 5.0),
     "ufo": Part(machines.ufo, 0.22, "air", "float", 3.0, 0.05, height=0.55),
-    "planet": Part(places.planet, 0.3, "air", "float", 8.0, height=0.5),
+    "planet": Part(landmarks.planet, 0.3, "air", "float", 8.0, height=0.5),
 }
+
+# A hint of the subject's own color in its silhouette.
+# fmt: off
+TINTS: dict[str, tuple[int, int, int]] = {
+    "fox": (190, 78, 26), "lion": (150, 100, 44), "deer": (112, 66, 36), "horse": (96, 52, 30), "bear": (84, 56, 40),
+    "astronaut": (150, 158, 176), "robot": (128, 84, 58), "balloon": (176, 44, 40), "ship": (120, 70, 44),
+    "rocket": (150, 60, 60),    "tree": (40, 74, 40), "flower": (190, 40, 50), "jellyfish": (150, 80, 190),
+    "turtle": (50, 110, 84),
+    "whale": (40, 66, 96),    "car": (140, 36, 40), "dragon": (66, 30, 44), "butterfly": (60, 60, 150),
+    "fish": (190, 90, 50),
+    "elephant": (92, 88, 96),    "camel": (150, 100, 56), "cabin": (90, 52, 34), "windmill": (96, 66, 50),
+    "tent": (110, 60, 34),
+    "child": (150, 50, 46),
+}
+# fmt: on
 
 _UNDER_WATER = {"whale": "deep whale", "dolphin": "deep dolphin"}
 _MANY = {"bird", "butterfly", "balloon", "jellyfish", "eagle", "sheep", "cow", "camel", "fish", "tree", "lantern"}
@@ -92,7 +109,13 @@ def part(subject: str, place: str) -> Part | None:
     if subject == "cat" and place in {"rooftops", "city"}:
         subject = "sitting cat"
     if subject == "person":
-        subject = {"mountains": "hiker", "forest": "wanderer", "moon": "astronaut", "space": "astronaut", "street": "umbrella"}.get(place, "person")
+        subject = {
+            "mountains": "hiker",
+            "forest": "wanderer",
+            "moon": "astronaut",
+            "space": "astronaut",
+            "street": "umbrella",
+        }.get(place, "person")
     return CAST.get(subject)
 
 

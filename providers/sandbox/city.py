@@ -4,14 +4,16 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .land import tone
-from .paint import blurred
+from .paint import blurred, coverage
 from .palette import Color, mix, rgb
 from .stage import Stage
 
 _NEON = ((255, 60, 140), (60, 220, 255), (255, 170, 60), (150, 90, 255), (80, 255, 190))
 
 
-def skyline(stage: Stage, *, base: float, tall: float, distance: float, depth: float, lit: float, gap: float = 0.0) -> None:
+def skyline(
+    stage: Stage, *, base: float, tall: float, distance: float, depth: float, lit: float, gap: float = 0.0
+) -> None:
     """A row of towers; the nearer, the larger and the darker. `gap` keeps the middle of the frame low."""
     top = int(max(0, base - tall * 1.25))
     height = int(min(stage.height, base + 2)) - top
@@ -24,20 +26,40 @@ def skyline(stage: Stage, *, base: float, tall: float, distance: float, depth: f
         middle = abs((x + wide / 2 - stage.pad) / stage.width - 0.5) * 2
         keep = 1 - gap * max(0.0, 1 - middle * 1.5)
         high = tall * (0.25 + 0.75 * rng.random() ** 1.5) * keep
-        _tower(stage, pens, x * 2, (base - top) * 2, wide * 2, high * 2, lit, 2 * stage.unit * (0.0085 + 0.007 * (1 - distance)))
+        _tower(
+            stage,
+            pens,
+            x * 2,
+            base=(base - top) * 2,
+            wide=wide * 2,
+            high=high * 2,
+            lit=lit,
+            cell=2 * stage.unit * (0.0085 + 0.007 * (1 - distance)),
+        )
         x += wide * rng.uniform(0.8, 1.12)
-    alpha = np.asarray(shape.reduce(2), np.float32) / 255
-    light = np.asarray(lamps.reduce(2), np.float32) / 255
+    alpha = coverage(shape.reduce(2))
+    light = coverage(lamps.reduce(2))
     light = np.clip(light + 0.5 * blurred(light, stage.unit * 0.006), 0, 1)
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None] ** 1.6
     color = tone(stage, distance)
     walls = color + (mix(color, stage.palette.haze, 0.5) - color) * share
-    field = walls + (mix(stage.palette.lamps, color, 0.45 * distance) - walls) * light[..., None] * np.float32(0.9 - 0.35 * distance)
+    field = walls + (mix(stage.palette.lamps, color, 0.45 * distance) - walls) * light[..., None] * np.float32(
+        0.9 - 0.35 * distance
+    )
     stage.add(field.astype(np.float32), alpha, top=top, depth=depth)
 
 
-def _tower(stage: Stage, pens: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw], x: float, base: float, wide: float, high: float, lit: float,
-           cell: float) -> None:  # fmt: skip
+def _tower(
+    stage: Stage,
+    pens: tuple[ImageDraw.ImageDraw, ImageDraw.ImageDraw],
+    x: float,
+    *,
+    base: float,
+    wide: float,
+    high: float,
+    lit: float,
+    cell: float,
+) -> None:
     rng = stage.rng
     top = base - high
     pens[0].rectangle([x, top, x + wide, base], fill=255)
@@ -82,12 +104,21 @@ def _fronts(stage: Stage, *, distance: float, depth: float, inner: float, tall: 
             wide = stage.unit * rng.uniform(0.16, 0.3) * (1.3 - distance)
             high = tall * rng.uniform(0.75, 1.1)
             left = middle + edge if way > 0 else middle - edge - wide
-            _tower(stage, pens, left * 2, height * 2, wide * 2, high * 2, 0.6, 2 * stage.unit * (0.018 + 0.02 * (1 - distance)))
+            _tower(
+                stage,
+                pens,
+                left * 2,
+                base=height * 2,
+                wide=wide * 2,
+                high=high * 2,
+                lit=0.6,
+                cell=2 * stage.unit * (0.018 + 0.02 * (1 - distance)),
+            )
             for _ in range(3):
-                _sign(stage, sign_pen, (left if way > 0 else left + wide), way, height, distance)
+                _sign(stage, sign_pen, (left if way > 0 else left + wide), way=way, height=height, distance=distance)
             edge += wide * rng.uniform(0.97, 1.05)
-    alpha = np.asarray(shape.reduce(2), np.float32) / 255
-    light = np.asarray(lamps.reduce(2), np.float32) / 255
+    alpha = coverage(shape.reduce(2))
+    light = coverage(lamps.reduce(2))
     neon = np.asarray(signs.reduce(2), np.float32)
     bright = neon.max(axis=-1) / 255
     color = tone(stage, distance)
@@ -95,12 +126,14 @@ def _fronts(stage: Stage, *, distance: float, depth: float, inner: float, tall: 
     walls = color + (mix(color, stage.palette.haze, 0.6) - color) * share
     field = walls + (stage.palette.lamps - walls) * (light * (0.75 - 0.4 * distance))[..., None]
     hue = neon / np.maximum(bright, 1e-3)[..., None]
-    field += (np.minimum(hue * 1.0 + 70, 255) - field) * (bright > 0.02)[..., None] * np.clip(bright * 1.2, 0, 1)[..., None]
+    field += (
+        (np.minimum(hue * 1.0 + 70, 255) - field) * (bright > 0.02)[..., None] * np.clip(bright * 1.2, 0, 1)[..., None]
+    )
     stage.add(np.clip(field, 0, 255).astype(np.float32), np.maximum(alpha, bright), depth=depth)
     _signs_glow(stage, neon, depth)
 
 
-def _sign(stage: Stage, pen: ImageDraw.ImageDraw, x: float, way: int, height: int, distance: float) -> None:
+def _sign(stage: Stage, pen: ImageDraw.ImageDraw, x: float, *, way: int, height: int, distance: float) -> None:
     rng = stage.rng
     if rng.random() < 0.25:
         return
@@ -118,9 +151,19 @@ def _sign(stage: Stage, pen: ImageDraw.ImageDraw, x: float, way: int, height: in
     for i in range(cells):
         cut = 0.2
         if high > wide:
-            cell = [left + wide * cut, y + high * (i + cut) / cells, left + wide * (1 - cut), y + high * (i + 1 - cut) / cells]
+            cell = [
+                left + wide * cut,
+                y + high * (i + cut) / cells,
+                left + wide * (1 - cut),
+                y + high * (i + 1 - cut) / cells,
+            ]
         else:
-            cell = [left + wide * (i + cut) / cells, y + high * cut, left + wide * (i + 1 - cut) / cells, y + high * (1 - cut)]
+            cell = [
+                left + wide * (i + cut) / cells,
+                y + high * cut,
+                left + wide * (i + 1 - cut) / cells,
+                y + high * (1 - cut),
+            ]
         if rng.random() < 0.85:
             pen.rectangle([v * 2 for v in cell], fill=dim)
 
@@ -129,12 +172,16 @@ def _signs_glow(stage: Stage, neon: "np.ndarray[tuple[int, ...], np.dtype[np.flo
     """The air around the signs takes their color."""
     height, width = neon.shape[:2]
     small = Image.fromarray(neon.astype(np.uint8)).resize((width // 6, height // 6), Image.Resampling.BOX)
-    soft = np.stack([blurred(np.asarray(part, np.float32) / 255, stage.unit * 0.05 / 6 * 1.6) for part in small.split()], axis=-1)
+    soft = np.stack([blurred(coverage(part), stage.unit * 0.05 / 6 * 1.6) for part in small.split()], axis=-1)
     strength = soft.max(axis=-1)
     hue = soft / np.maximum(strength, 1e-3)[..., None] * 255
-    color = np.asarray(Image.fromarray(hue.astype(np.uint8)).resize((width, height), Image.Resampling.BILINEAR), np.float32)
-    mask = Image.fromarray((np.clip(strength * 2.6, 0, 0.6) * 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
-    stage.add(color, np.asarray(mask, np.float32) / 255, depth=depth, pulse=0.25, beat=depth)
+    color = np.asarray(
+        Image.fromarray(hue.astype(np.uint8)).resize((width, height), Image.Resampling.BILINEAR), np.float32
+    )
+    mask = Image.fromarray((np.clip(strength * 2.6, 0, 0.6) * 255).astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    stage.add(color, coverage(mask), depth=depth, pulse=0.25, beat=depth)
 
 
 def roofs(stage: Stage, *, base: float, tall: float, distance: float, depth: float) -> None:
@@ -159,11 +206,22 @@ def roofs(stage: Stage, *, base: float, tall: float, distance: float, depth: flo
         for k in range(max(1, int(wide / tall * 2.4))):
             wx = a + (k + 0.75) * tall * 0.78
             if wx + tall * 0.26 < b - inset:
-                body.polygon([(wx, eave), (wx, eave - high * 0.5), (wx + tall * 0.12, eave - high * 0.64), (wx + tall * 0.24, eave - high * 0.5),
-                              (wx + tall * 0.24, eave)], fill=255)  # fmt: skip
+                body.polygon(
+                    [
+                        (wx, eave),
+                        (wx, eave - high * 0.5),
+                        (wx + tall * 0.12, eave - high * 0.64),
+                        (wx + tall * 0.24, eave - high * 0.5),
+                        (wx + tall * 0.24, eave),
+                    ],
+                    fill=255,
+                )
                 face.rectangle([wx, eave - high * 0.5, wx + tall * 0.24, eave], fill=30)
                 if rng.random() < 0.5:
-                    lamp.rectangle([wx + tall * 0.05, eave - high * 0.42, wx + tall * 0.19, eave - high * 0.08], fill=rng.randint(140, 255))
+                    lamp.rectangle(
+                        [wx + tall * 0.05, eave - high * 0.42, wx + tall * 0.19, eave - high * 0.08],
+                        fill=rng.randint(140, 255),
+                    )
         for _ in range(rng.randint(1, 3)):
             cx = rng.uniform(a + inset, b - inset - tall * 0.3)
             cap = ridge - tall * rng.uniform(0.35, 0.75)
@@ -173,7 +231,7 @@ def roofs(stage: Stage, *, base: float, tall: float, distance: float, depth: flo
                 px = cx + tall * (0.02 + pot * 0.085)
                 body.rectangle([px, cap - tall * 0.14, px + tall * 0.05, cap], fill=255)
         x += wide * 0.98
-    alpha = np.asarray(shape.reduce(2), np.float32) / 255
+    alpha = coverage(shape.reduce(2))
     light = np.asarray(lamps.reduce(2), np.float32)[..., None] / 255
     sheen = np.asarray(slate.reduce(2), np.float32)[..., None] / 255
     color = tone(stage, distance)
@@ -194,7 +252,9 @@ def terrace(stage: Stage, *, top: float, depth: float) -> Color:
     step = int(stage.unit * 0.12)
     for x in range(step // 2, stage.full, step):
         seams[:, x : x + max(1, step // 26)] = 1
-    field = (color * (1 - 0.4 * rows / height) + (stage.palette.rim - color) * edge * 0.55)[:, None] * np.ones((1, stage.full, 1), np.float32)
+    field = (color * (1 - 0.4 * rows / height) + (stage.palette.rim - color) * edge * 0.55)[:, None] * np.ones(
+        (1, stage.full, 1), np.float32
+    )
     field += (mix(color, stage.palette.haze, 0.3) - field) * (seams * 0.35)[..., None]
     stage.add(field.astype(np.float32), None, top=first, depth=depth)
     return color

@@ -11,7 +11,7 @@ def dice(*salt: object) -> Random:
     """A generator seeded by everything in `salt`, in order."""
     text = "\x1f".join(str(part) for part in salt)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-    return Random(int.from_bytes(digest, "big"))
+    return Random(int.from_bytes(digest, "big"))  # noqa: S311  (for pictures, not for secrets)
 
 
 def noise_bytes(rng: Random, height: int, width: int) -> NDArray[np.uint8]:

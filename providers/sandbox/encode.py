@@ -38,22 +38,23 @@ def write(
     Moving the index to the front needs a file that can be read again, so a stream is written by way of a temporary one.
     """
     if isinstance(target, (str, os.PathLike)):
-        _encode(frames, count, size, fps, title, Path(target), progress)
+        _encode(frames, Path(target), count=count, size=size, fps=fps, title=title, progress=progress)
         return
     with tempfile.TemporaryDirectory(prefix="sandbox-film-") as folder:
         path = Path(folder) / "film.mp4"
-        _encode(frames, count, size, fps, title, path, progress)
+        _encode(frames, path, count=count, size=size, fps=fps, title=title, progress=progress)
         with path.open("rb") as film:
             shutil.copyfileobj(film, target)
 
 
 def _encode(
     frames: Iterable[Planes],
+    path: Path,
+    *,
     count: int,
     size: tuple[int, int],
     fps: int,
     title: str,
-    path: Path,
     progress: Callable[[float], None] | None,
 ) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:

@@ -9,14 +9,16 @@ from PIL import Image
 from . import encode, yuv
 from .camera import layered_frames
 from .compose import compose
-from .dice import dice, noise_bytes
+from .dice import dice
 from .flat import flat_frames
 from .label import stamp
+from .paint import Bytes, speckle
 from .still import remembered
-from .yuv import Bytes, Planes
+from .yuv import Planes
 
 _FADE = 0.35  # seconds, in and out
-_GRAINS = 7
+_GRAINS = 7  # tiles in turn
+_GRAIN = 3.4  # levels of brightness, at most
 
 
 def shoot(
@@ -47,8 +49,13 @@ def shoot(
     )
     encode.write(
         _finish(frames, count=count, fps=fps, seed=seed),
-        count=count, size=(width, height), fps=fps, title=prompt, target=target, progress=progress,
-    )  # fmt: skip
+        count=count,
+        size=(width, height),
+        fps=fps,
+        title=prompt,
+        target=target,
+        progress=progress,
+    )
 
 
 def _finish(frames: Iterator[Planes], *, count: int, fps: int, seed: int) -> Iterator[Planes]:
@@ -69,11 +76,7 @@ def _grains(size: tuple[int, int], seed: int) -> list[Bytes]:
     """A few tiles of signed grain, kept as bytes: adding them wraps round to a subtraction."""
     width, height = size
     rng = dice("grain", seed)
-    tiles = []
-    for _ in range(_GRAINS):
-        wide = sum(noise_bytes(rng, height, width).astype(np.int16) for _ in range(2)) - 255
-        tiles.append((wide / 75).round().astype(np.int8).view(np.uint8))
-    return tiles
+    return [(speckle(rng, height, width) * _GRAIN).round().astype(np.int8).view(np.uint8) for _ in range(_GRAINS)]
 
 
 def _dim(planes: Planes, light: float) -> None:

@@ -31,7 +31,7 @@ def flat_frames(image: bytes, *, width: int, height: int, count: int, seed: int)
 
 
 def _cover(image: bytes, width: int, height: int) -> Image.Image:
-    """The upright picture on ink, cropped to fill width × height."""
+    """The upright picture on ink, cropped to fill width by height."""
     with Image.open(io.BytesIO(image)) as opened:
         opened.draft("RGB", (2 * width, 2 * height))
         upright = ImageOps.exif_transpose(opened)
@@ -50,9 +50,7 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(((values - low) * (255 / ((high - low) or 1))).astype(np.uint8))
 
 
-def _window(
-    width: int, height: int, done: float, heading: float, closer: bool
-) -> tuple[float, float, float, float]:
+def _window(width: int, height: int, done: float, heading: float, closer: bool) -> tuple[float, float, float, float]:
     """The part of the large picture that is seen when this share of the move is done."""
     zoom = _ROOM - 0.02 - 0.07 * (done if closer else 1 - done)
     wide, high = width * zoom, height * zoom

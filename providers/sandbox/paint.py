@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,13 @@ from PIL import Image, ImageFilter
 
 from .dice import noise_bytes, uniform
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Bytes = NDArray[np.uint8]
+
+
+def coverage(image: Image.Image) -> Floats:
+    """A mask of bytes as numbers from 0 to 1."""
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def resized(array: Floats, height: int, width: int, how: Image.Resampling = Image.Resampling.BICUBIC) -> Floats:
@@ -24,7 +30,9 @@ def resized_rgb(array: Floats, height: int, width: int) -> Floats:
     return np.stack([resized(np.ascontiguousarray(array[..., c]), height, width, linear) for c in range(3)], axis=-1)
 
 
-def noise(rng: Random, height: int, width: int, *, cell_x: float, cell_y: float, octaves: int = 4, fall: float = 0.5) -> Floats:
+def noise(
+    rng: Random, height: int, width: int, *, cell_x: float, cell_y: float, octaves: int = 4, fall: float = 0.5
+) -> Floats:
     """Clouds of numbers from 0 to 1. A cell is the size of the largest clump, in samples."""
     total = np.zeros((height, width), np.float32)
     weight = 1.0
@@ -41,10 +49,6 @@ def noise(rng: Random, height: int, width: int, *, cell_x: float, cell_y: float,
 
 def line_noise(rng: Random, width: int, *, cell: float, octaves: int = 5, fall: float = 0.5) -> Floats:
     """A curve of numbers from 0 to 1."""
-    return noise(rng, 4, width, cell_x=cell, cell_y=4, octaves=octaves, fall=fall)[1] if octaves == 1 else _line(rng, width, cell, octaves, fall)
-
-
-def _line(rng: Random, width: int, cell: float, octaves: int, fall: float) -> Floats:
     total = np.zeros(width, np.float32)
     for octave in range(octaves):
         count = int(np.ceil(width / cell * 2**octave)) + 3
@@ -58,19 +62,20 @@ def _line(rng: Random, width: int, cell: float, octaves: int, fall: float) -> Fl
 
 def smoothstep(low: float, high: float, value: Floats) -> Floats:
     """0 below `low`, 1 above `high`, an S between them."""
-    t = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
+    t: Floats = np.clip((value - np.float32(low)) / np.float32(high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
 def gradient(stops: Sequence[Floats], height: int, power: float = 1.0) -> Floats:
-    """Colors from top to bottom as an array of height × 3, smooth through every stop."""
+    """Colors from top to bottom as an array of height by 3, smooth through every stop."""
     at = np.linspace(0, 1, height, dtype=np.float32) ** np.float32(power) * (len(stops) - 1)
     table = np.stack(stops)
     smooth = np.stack([np.interp(at, np.arange(len(stops)), table[:, c]) for c in range(3)], axis=1)
     span = max(1, height // (len(stops) * 2))
     padded = np.pad(smooth, ((span, span), (0, 0)), mode="edge")
     total = np.cumsum(np.vstack([np.zeros((1, 3)), padded]), axis=0)
-    return ((total[2 * span + 1 :] - total[: -2 * span - 1]) / (2 * span + 1)).astype(np.float32)
+    ramp: Floats = ((total[2 * span + 1 :] - total[: -2 * span - 1]) / (2 * span + 1)).astype(np.float32)
+    return ramp
 
 
 def distances(height: int, width: int, x: float, y: float, stretch: float = 1.0) -> Floats:
@@ -96,7 +101,7 @@ def blurred(mask: Floats, radius: float) -> Floats:
     image = image.filter(ImageFilter.GaussianBlur(radius / step))
     if step > 1:
         image = image.resize((width, height), Image.Resampling.BICUBIC)
-    return np.asarray(image, np.float32) / np.float32(255)
+    return coverage(image)
 
 
 def over(picture: Floats, color: Floats, alpha: Floats) -> None:
@@ -111,7 +116,8 @@ def dithered(array: Floats, rng: Random) -> Bytes:
     grain = np.tile(tile, (-(-height // tile.shape[0]), -(-width // 256)))[:height, :width]
     if array.ndim == 3:
         grain = grain[..., None]
-    return np.clip(array + grain, 0, 255).astype(np.uint8)
+    rounded: Bytes = np.clip(array + grain, 0, 255).astype(np.uint8)
+    return rounded
 
 
 def speckle(rng: Random, height: int, width: int) -> Floats:

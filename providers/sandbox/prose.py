@@ -15,6 +15,7 @@ _PLACES = {
     "underwater": "deep blue water, shafts of sun slanting down from the surface",
     "forest": "tall conifers standing in rows that fade into mist",
     "desert": "bare dunes in soft curves, their ridges drawn by the light",
+    "mars": "rust-red dunes under a butterscotch sky, dust hanging in the thin air",
     "mountains": "range behind range of peaks, each paler than the one before",
     "rooftops": "a staircase of slate roofs and chimneys above the quiet city",
     "street": "a narrow street of lit windows, their colors smeared on wet stone",
@@ -27,23 +28,36 @@ _PLACES = {
 }
 
 _LIGHTS = {
-    "dawn": ("Cold blue air warming to peach at the horizon, a low sun just clearing the haze",
-             "First light: rose over slate blue, long soft shadows"),
-    "morning": ("Clear morning light, fresh and slightly cool, with a veil of mist low on the ground",
-                "A pale young sun, clean air and long gentle shadows"),
-    "day": ("High clear daylight, clean whites and a deep sky",
-            "Bright open daylight softened by a little haze"),
-    "golden": ("Golden hour: a low warm sun behind the subject, rim light on every edge",
-               "Honeyed backlight, dust and pollen glowing in the air"),
-    "sunset": ("A burning sunset, orange into violet, the subject dark against it",
-               "The last red sun on the horizon, its light spilling toward the camera"),
-    "dusk": ("Blue hour: the sky a deep cobalt over a last band of amber",
-             "Twilight, cool and even, with the first lights coming on"),
-    "night": ("Moonlight, silver and blue, with deep but readable shadows",
-              "A clear night, a bright halo around the moon and countless stars"),
-    "aurora": ("Curtains of green and violet aurora lighting the land from above",
-               "Northern lights rippling overhead, their color on everything below"),
-}  # fmt: skip
+    "dawn": (
+        "Cold blue air warming to peach at the horizon, a low sun just clearing the haze",
+        "First light: rose over slate blue, long soft shadows",
+    ),
+    "morning": (
+        "Clear morning light, fresh and slightly cool, with a veil of mist low on the ground",
+        "A pale young sun, clean air and long gentle shadows",
+    ),
+    "day": ("High clear daylight, clean whites and a deep sky", "Bright open daylight softened by a little haze"),
+    "golden": (
+        "Golden hour: a low warm sun behind the subject, rim light on every edge",
+        "Honeyed backlight, dust and pollen glowing in the air",
+    ),
+    "sunset": (
+        "A burning sunset, orange into violet, the subject dark against it",
+        "The last red sun on the horizon, its light spilling toward the camera",
+    ),
+    "dusk": (
+        "Blue hour: the sky a deep cobalt over a last band of amber",
+        "Twilight, cool and even, with the first lights coming on",
+    ),
+    "night": (
+        "Moonlight, silver and blue, with deep but readable shadows",
+        "A clear night, a bright halo around the moon and countless stars",
+    ),
+    "aurora": (
+        "Curtains of green and violet aurora lighting the land from above",
+        "Northern lights rippling overhead, their color on everything below",
+    ),
+}
 
 _WEATHERS = {
     "storm": "Driving rain and a flash of lightning far off",
@@ -54,13 +68,26 @@ _WEATHERS = {
     "wind": "A steady wind bending everything it touches",
 }
 
-_LENSES = ("Shot on a 35 mm lens at f/2.8", "A 50 mm lens, wide open", "A long 85 mm lens compressing the distance",
-           "An anamorphic 40 mm lens with soft oval highlights", "A wide 24 mm lens close to the ground")  # fmt: skip
-_MOVES = ("a slow truck to the right with deep parallax", "a slow truck to the left, foreground sliding past",
-          "a patient tracking move that keeps pace with the subject", "a gentle drift sideways, the horizon level",
-          "a barely noticeable push that lets the layers part")  # fmt: skip
-_FINISHES = ("fine film grain, restrained contrast", "soft vignette and natural grain", "muted palette, a filmic roll-off",
-             "deep blacks, delicate highlights, light grain")  # fmt: skip
+_LENSES = (
+    "Shot on a 35 mm lens at f/2.8",
+    "A 50 mm lens, wide open",
+    "A long 85 mm lens compressing the distance",
+    "An anamorphic 40 mm lens with soft oval highlights",
+    "A wide 24 mm lens close to the ground",
+)
+_MOVES = (
+    "a slow truck to the right with deep parallax",
+    "a slow truck to the left, foreground sliding past",
+    "a patient tracking move that keeps pace with the subject",
+    "a gentle drift sideways, the horizon level",
+    "a barely noticeable push that lets the layers part",
+)
+_FINISHES = (
+    "fine film grain, restrained contrast",
+    "soft vignette and natural grain",
+    "muted palette, a filmic roll-off",
+    "deep blacks, delicate highlights, light grain",
+)
 _MOODS = {
     "dramatic": "The mood is tense and grand",
     "serene": "The mood is calm, nothing hurries",
@@ -94,11 +121,13 @@ def describe(prompt: str, scene: Scene, rng: Random, *, style: str = "") -> str:
 def _opening(prompt: str) -> str:
     """The user's words as they are, closed by a period where they have no end of their own."""
     words = prompt.strip()
-    ended = not words or words[-1] in ".!?…。！？؟"
+    ended = not words or words[-1] in ".!?…。！？؟"  # noqa: RUF001
     return words if ended else f"{words}."
 
 
 def _optional(scene: Scene) -> list[str]:
-    lines = [table.get(word, "") for table, word in
-             ((_WEATHERS, scene.weather), (_MOODS, scene.mood), (_STYLES, scene.style))]  # fmt: skip
+    lines = [
+        table.get(word, "")
+        for table, word in ((_WEATHERS, scene.weather), (_MOODS, scene.mood), (_STYLES, scene.style))
+    ]
     return [f"{line}." for line in lines if line]

@@ -52,7 +52,15 @@ class Figure:
             self.disc(x, y, max(0.0, radius), ink=ink, sides=12 if radius < 0.06 else 36)
 
     def disc(
-        self, x: float, y: float, radius: float, tall: float = 0.0, ink: Ink = "body", sides: int = 40, tilt: float = 0.0
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        tall: float = 0.0,
+        *,
+        ink: Ink = "body",
+        sides: int = 40,
+        tilt: float = 0.0,
     ) -> None:
         """A circle, or an ellipse of half height `tall`, turned by `tilt` radians."""
         tall = tall or radius
@@ -64,7 +72,9 @@ class Figure:
     def box(self, left: float, bottom: float, right: float, top: float, ink: Ink = "body") -> None:
         self.outline([(left, bottom), (right, bottom), (right, top), (left, top)], ink)
 
-    def add(self, other: "Figure", at: Point = (0, 0), scale: float = 1, turn: float = 0, ink: Ink | None = None) -> None:
+    def add(
+        self, other: "Figure", at: Point = (0, 0), scale: float = 1, turn: float = 0, ink: Ink | None = None
+    ) -> None:
         """Puts another figure into this one: scaled, turned about its origin by radians, then moved."""
         rotation = np.array([[cos(turn), sin(turn)], [-sin(turn), cos(turn)]]) * scale
         for own, path in other.shapes:
@@ -85,7 +95,9 @@ class Figure:
         left, bottom, right, top = bounds or self.bounds()
         x0, y0 = int(np.floor(left * unit)) - 2, int(np.floor(-top * unit)) - 2
         size = (int(np.ceil(right * unit)) + 2 - x0, int(np.ceil(-bottom * unit)) + 2 - y0)
-        big = {ink: Image.new("L", (size[0] * _SUPERSAMPLE, size[1] * _SUPERSAMPLE)) for ink in ("body", "far", "light")}
+        big = {
+            ink: Image.new("L", (size[0] * _SUPERSAMPLE, size[1] * _SUPERSAMPLE)) for ink in ("body", "far", "light")
+        }
         pens = {ink: ImageDraw.Draw(image) for ink, image in big.items()}
         for ink, path in self.shapes:
             dots = ((path * (unit, -unit) - (x0, y0)) * _SUPERSAMPLE).ravel().tolist()

@@ -5,8 +5,9 @@ from math import cos, pi, sin
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .paint import Floats, blurred, distances, gradient, noise, resized, resized_rgb, smoothstep
+from .paint import Floats, blurred, coverage, distances, gradient, noise, resized, resized_rgb, smoothstep
 from .palette import mix, rgb
+from .shapes import Point
 from .stage import Stage
 
 _COARSE = 4  # smooth things are worked out on every fourth pixel
@@ -14,9 +15,11 @@ _COARSE = 4  # smooth things are worked out on every fourth pixel
 
 def sky(stage: Stage, *, power: float = 0.8, bottom: float | None = None) -> None:
     """Gradient and halo, down to a little below the horizon."""
-    height = int(min(stage.height, (bottom or stage.horizon) + 0.06 * stage.height))
+    height = stage.height
     rows, columns = -(-height // _COARSE), -(-stage.full // _COARSE)
-    colors = np.repeat(gradient(stage.palette.sky, rows, power)[:, None], columns, axis=1)
+    upper = min(rows, round((bottom or stage.horizon + 0.04 * height) / _COARSE))
+    ramp = np.concatenate([gradient(stage.palette.sky, upper, power), np.tile(stage.palette.haze, (rows - upper, 1))])
+    colors = np.repeat(ramp[:, None], columns, axis=1).astype(np.float32)
     x, y = (stage.light[0] + stage.pad) / _COARSE, stage.light[1] / _COARSE
     unit = stage.unit / _COARSE
     glow = stage.palette.glow
@@ -65,7 +68,9 @@ def _milky_way(stage: Stage, height: int) -> None:
     across = np.abs(y - rows * 0.3 - lean * (x - columns * 0.5)) / np.float32(rows * 0.34)
     cloud = noise(stage.rng, rows, columns, cell_x=columns / 5, cell_y=rows / 3, octaves=5, fall=0.6)
     band = np.clip(1 - across, 0, 1) ** 1.5 * (0.25 + cloud) * np.float32(0.28)
-    stage.add(mix(stage.palette.sky[-1], rgb(214, 214, 240), 0.6)[None, None], resized(band, height, stage.full), depth=0.01)
+    stage.add(
+        mix(stage.palette.sky[-1], rgb(214, 214, 240), 0.6)[None, None], resized(band, height, stage.full), depth=0.01
+    )
 
 
 def luminary(stage: Stage) -> None:
@@ -96,16 +101,27 @@ def clouds(stage: Stage, amount: float) -> None:
         field = noise(stage.rng, rows, columns, cell_x=cell_x, cell_y=cell_y, octaves=6, fall=0.55)
         y = np.linspace(0, 1, rows, dtype=np.float32)[:, None]
         band = np.clip(1.25 - np.abs(y - (0.62 if sheet == 0 else 0.3)) * 1.7, 0, 1)
-        cover = smoothstep(0.66 - 0.42 * amount, 0.98 - 0.3 * amount, field * band) * np.float32(0.5 + 0.42 * amount) * np.float32(share)
+        cover = (
+            smoothstep(0.66 - 0.42 * amount, 0.98 - 0.3 * amount, field * band)
+            * np.float32(0.5 + 0.42 * amount)
+            * np.float32(share)
+        )
         side = 3 if stage.light[0] > stage.width / 2 else -3
         lit = np.clip(0.5 + (field - np.roll(np.roll(field, -side, axis=1), -2, axis=0)) * 5.0, 0, 1)
         dark = mix(stage.palette.sky[1], stage.palette.haze, 0.35)
         bright = mix(stage.palette.sky[-1], stage.palette.sun, 0.5 if not stage.palette.moon else 0.12)
-        near = np.exp(-distances(rows, columns, (stage.light[0] + stage.pad) / 3, stage.light[1] / 3, 1.6) / np.float32(stage.unit * 0.2))
+        near = np.exp(
+            -distances(rows, columns, (stage.light[0] + stage.pad) / 3, stage.light[1] / 3, 1.6)
+            / np.float32(stage.unit * 0.2)
+        )
         light = np.clip(lit * (0.4 + 0.9 * near) * stage.palette.glow, 0, 1)[..., None]
         color = dark + (bright - dark) * light
-        stage.add(resized_rgb(color.astype(np.float32), height, stage.full), np.clip(resized(cover, height, stage.full), 0, 1),
-                  depth=depth, drift=drift)  # fmt: skip
+        stage.add(
+            resized_rgb(color.astype(np.float32), height, stage.full),
+            np.clip(resized(cover, height, stage.full), 0, 1),
+            depth=depth,
+            drift=drift,
+        )
 
 
 def aurora(stage: Stage) -> None:
@@ -117,7 +133,13 @@ def aurora(stage: Stage) -> None:
     for curtain in range(4):
         rng = stage.rng
         turn, bend = rng.random(), rng.uniform(0.7, 1.4)
-        hem = rows * (0.46 + 0.1 * curtain + 0.14 * np.sin(2 * pi * (x * bend + turn)) + 0.05 * np.sin(2 * pi * (x * bend * 2.7 + turn * 3)) - 0.12)
+        hem = rows * (
+            0.46
+            + 0.1 * curtain
+            + 0.14 * np.sin(2 * pi * (x * bend + turn))
+            + 0.05 * np.sin(2 * pi * (x * bend * 2.7 + turn * 3))
+            - 0.12
+        )
         rays = noise(rng, 4, columns, cell_x=columns / 40, cell_y=4, octaves=3)[1] * 0.6 + 0.4
         sway = noise(rng, 4, columns, cell_x=columns / 4, cell_y=4, octaves=2)[1]
         reach = np.float32(rows) * (0.16 + 0.34 * rays * sway)
@@ -126,9 +148,14 @@ def aurora(stage: Stage) -> None:
         light *= (rays * sway * (0.95 if curtain else 0.75)).astype(np.float32)
         share = np.clip(rise / 2.2, 0, 1)[..., None]
         color = rgb(70, 255, 170) * (1 - share) + rgb(130, 70, 230) * share
-        stage.add(resized_rgb(color.astype(np.float32), height, stage.full),
-                  np.clip(resized(light.astype(np.float32), height, stage.full), 0, 0.85),
-                  depth=0.02, drift=(-1) ** curtain * (0.03 + 0.015 * curtain), pulse=0.35, beat=curtain / 4)  # fmt: skip
+        stage.add(
+            resized_rgb(color.astype(np.float32), height, stage.full),
+            np.clip(resized(light.astype(np.float32), height, stage.full), 0, 0.85),
+            depth=0.02,
+            drift=(-1) ** curtain * (0.03 + 0.015 * curtain),
+            pulse=0.35,
+            beat=curtain / 4,
+        )
 
 
 def lightning(stage: Stage) -> None:
@@ -136,14 +163,23 @@ def lightning(stage: Stage) -> None:
     height = int(stage.horizon)
     image = Image.new("L", (stage.full, height))
     pen = ImageDraw.Draw(image)
-    x = stage.pad + stage.width * (stage.rng.uniform(0.14, 0.3) if stage.light[0] < stage.width / 2 else stage.rng.uniform(0.7, 0.86))
-    _bolt(pen, stage, x, 0.0, height * 1.0, stage.unit * 0.0055, 0)
-    bolt = np.asarray(image, np.float32) / 255
-    mask = np.clip(blurred(bolt, stage.unit / 900) + 0.8 * blurred(bolt, stage.unit * 0.018) + 1.6 * blurred(bolt, stage.unit * 0.09), 0, 1)
+    x = stage.pad + stage.width * (
+        stage.rng.uniform(0.14, 0.3) if stage.light[0] < stage.width / 2 else stage.rng.uniform(0.7, 0.86)
+    )
+    _bolt(stage, pen, (x, 0.0), end=height, thick=stage.unit * 0.0055)
+    bolt = coverage(image)
+    mask = np.clip(
+        blurred(bolt, stage.unit / 900)
+        + 0.8 * blurred(bolt, stage.unit * 0.018)
+        + 1.6 * blurred(bolt, stage.unit * 0.09),
+        0,
+        1,
+    )
     stage.add(rgb(226, 232, 255)[None, None], mask, depth=0.03, flash=True)
 
 
-def _bolt(pen: ImageDraw.ImageDraw, stage: Stage, x: float, y: float, end: float, thick: float, fork: int) -> None:
+def _bolt(stage: Stage, pen: ImageDraw.ImageDraw, start: Point, *, end: float, thick: float, fork: int = 0) -> None:
+    x, y = start
     turn = 0.0
     while y < end and thick > 0.6:
         turn = turn * 0.4 + stage.rng.uniform(-0.9, 0.9)
@@ -152,5 +188,6 @@ def _bolt(pen: ImageDraw.ImageDraw, stage: Stage, x: float, y: float, end: float
         pen.line([x, y, nx, ny], fill=255, width=max(1, round(thick)))
         x, y = nx, ny
         if fork < 2 and stage.rng.random() < 0.13:
-            _bolt(pen, stage, x + 1, y, y + stage.unit * stage.rng.uniform(0.1, 0.25), thick * 0.55, fork + 1)
+            reach = stage.unit * stage.rng.uniform(0.1, 0.25)
+            _bolt(stage, pen, (x + 1, y), end=y + reach, thick=thick * 0.55, fork=fork + 1)
         thick *= 0.992

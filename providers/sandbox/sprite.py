@@ -33,10 +33,12 @@ class Sprite:
 
 
 def bounds_of(actor: Actor, phases: list[float]) -> Bounds:
-    """Room enough for the actor in all phases, with its glow and reflection."""
-    boxes = [posed(actor, phase).bounds() for phase in phases]
+    """Room enough for the actor in all phases, with its glow and reflection; some of many are measured."""
+    boxes = [posed(actor, phase).bounds() for phase in phases[:: max(1, len(phases) // 8)]]
     left, bottom = min(box[0] for box in boxes), min(box[1] for box in boxes)
     right, top = max(box[2] for box in boxes), max(box[3] for box in boxes)
+    spare = 0.05 * (right - left) if len(phases) > 1 else 0.0
+    left, bottom, right, top = left - spare, bottom - spare, right + spare, top + spare
     halo = _halo(actor) / actor.unit if any(ink == "light" for ink, _ in actor.draw(phases[0]).shapes) else 0.0
     low = -min(top * 0.85, 1.3) if actor.paint.reflection else bottom - halo
     return left - halo, low, right + halo, top + halo
@@ -60,7 +62,7 @@ def sprite(actor: Actor, phase: float, colors: Colors, bounds: Bounds | None = N
     channels = [_channel(masks, rim, halo, inks) for inks in zip(*_inks(colors), strict=True)]
     alpha = whole if halo is None else ImageChops.screen(whole, halo)
     if actor.paint.reflection:
-        channels, alpha = _reflected(channels, alpha, line, actor.paint.reflection, phase, actor.unit)
+        channels, alpha = _reflected(channels, alpha, line, actor, phase)
     return Sprite((channels[0], channels[1], channels[2]), alpha, masks.origin)
 
 
@@ -121,20 +123,26 @@ def _glow(light: Image.Image, paint: Paint, reach: float) -> Image.Image:
     """The air around the lamps; worked out small."""
     step = max(1, round(reach / 12))
     small = light.reduce(step)
-    wide = small.filter(ImageFilter.GaussianBlur(reach * 0.34 / step)).point([min(255, round(v * 1.5)) for v in range(256)])
+    wide = small.filter(ImageFilter.GaussianBlur(reach * 0.34 / step)).point(
+        [min(255, round(v * 1.5)) for v in range(256)]
+    )
     tight = small.filter(ImageFilter.GaussianBlur(reach * 0.1 / step)).point([round(v * 0.7) for v in range(256)])
     soft = ImageChops.add(wide, tight).point([min(230, round(v * paint.halo)) for v in range(256)])
     return soft.resize(light.size, Image.Resampling.BICUBIC)
 
 
-def _reflected(channels: list[Image.Image], alpha: Image.Image, line: int, strength: float, phase: float, unit: float) -> tuple[list[Image.Image], Image.Image]:
+def _reflected(
+    channels: list[Image.Image], alpha: Image.Image, line: int, actor: Actor, phase: float
+) -> tuple[list[Image.Image], Image.Image]:
     """The same upside down below the line, fading and shaken by the water."""
-    height = alpha.height
+    height, unit, strength = alpha.height, actor.unit, actor.paint.reflection
     if line < 2 or line >= height:
         return channels, alpha
     count = height - line
     rows = np.clip(line - 1 - (np.arange(count) / 0.85).astype(np.int32), 0, line - 1)
-    fade = np.clip(1 - np.arange(count, dtype=np.float32) / min(count, line * 0.8), 0, 1)[:, None] * np.float32(strength)
+    fade = np.clip(1 - np.arange(count, dtype=np.float32) / min(count, line * 0.8), 0, 1)[:, None] * np.float32(
+        strength
+    )
     deep = np.arange(count) / max(1.0, unit * 0.1)
     shake = (np.sin(deep * 5 + phase * 2 * np.pi) * (0.4 + deep * 0.6) * unit * 0.006).astype(np.int32)
     columns = np.clip(np.arange(alpha.width)[None, :] + shake[:, None], 0, alpha.width - 1)

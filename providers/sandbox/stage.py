@@ -117,8 +117,21 @@ class Stage:
         """The measure of things in the frame: its short side, or a little more where the long side is near."""
         return min(self.height, self.width * 0.8)
 
-    def add(self, color: Floats, alpha: Floats | None, *, top: int = 0, depth: float, hidden: bool = False, drift: float = 0.0,
-            pulse: float = 0.0, beat: float = 0.0, flash: bool = False, far_depth: float | None = None, ripple: float = 0.0) -> None:  # fmt: skip
+    def add(
+        self,
+        color: Floats,
+        alpha: Floats | None,
+        *,
+        top: int = 0,
+        depth: float,
+        hidden: bool = False,
+        drift: float = 0.0,
+        pulse: float = 0.0,
+        beat: float = 0.0,
+        flash: bool = False,
+        far_depth: float | None = None,
+        ripple: float = 0.0,
+    ) -> None:
         """Lays a layer over the picture. A color may be one color, one for each row, or one for each pixel."""
         height = alpha.shape[0] if alpha is not None else color.shape[0]
         first, last = max(0, -top), min(height, self.height - top)
@@ -131,7 +144,9 @@ class Stage:
         if not hidden:
             target[:] = rgb if alpha is None else target + (rgb - target) * alpha[..., None]
         mask = None if alpha is None else (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
-        self.elements.append(Layer(dithered(rgb, self.rng), mask, top, depth, drift, pulse, beat, flash, far_depth, ripple))
+        self.elements.append(
+            Layer(dithered(rgb, self.rng), mask, top, depth, drift, pulse, beat, flash, far_depth, ripple)
+        )
 
     def paste(self, color: Bytes, alpha: Bytes, x: int, y: int) -> None:
         """Puts a small drawing on the picture only; the camera gets it from an actor of its own."""

@@ -45,6 +45,7 @@ SUBJECTS = {
     "balloon": "hot_air_balloon balloon montgolfiere ballon airship zeppelin",
     "rocket": "rocket spaceship spacecraft fusee starship vaisseau",
     "lighthouse": "lighthouse phare beacon",
+    "eiffel": "paris eiffel eiffel_tower tour_eiffel",
     "windmill": "windmill moulin eolienne",
     "castle": "castle fortress palace chateau forteresse palais",
     "cabin": "cabin cottage house hut home barn farmhouse cabane maison chalet chaumiere",
@@ -62,18 +63,22 @@ PLACES = {
     "underwater": "underwater undersea deep_sea reef coral seabed sous_marin sous_l_eau recif corail abysses "
     "sous_la_mer under_the_sea",
     "forest": "forest wood woods jungle pine pines foret bois sapin grove taiga",
-    "desert": "desert dune dunes sahara sand sable mars canyon red_planet",
-    "mountains": "mountain mountains alps peak summit himalaya valley cliff montagne sommet alpes vallee falaise volcano "
+    "mars": "mars martian red_desert red_planet desert_rouge planete_rouge red_sand red_dunes",
+    "desert": "desert dune dunes sahara sand sable canyon",
+    "mountains": "mountain mountains alps peak summit himalaya valley cliff montagne sommet alpes vallee "
+    "falaise volcano "
     "volcan everest",
     "rooftops": "roof rooftop rooftops toit toits paris",
     "street": "street alley avenue boulevard rue ruelle road neon crossing",
     "city": "city skyline downtown town skyscraper metropolis tokyo london new_york manhattan hong_kong shanghai ville "
     "gratte_ciel metropole futuristic cyberpunk village",
-    "space": "space galaxy nebula cosmos orbit planet universe saturn milky_way espace galaxie nebuleuse planete univers "
+    "space": "space galaxy nebula cosmos orbit planet universe saturn milky_way espace galaxie nebuleuse "
+    "planete univers "
     "voie_lactee asteroid",
     "clouds": "sky above_the_clouds sea_of_clouds heaven ciel nuages",
     "island": "island ile tropical palm palms lagoon atoll palmier",
-    "meadow": "meadow field prairie grass hill hills countryside steppe savanna savannah garden park farm vineyard pre champ "
+    "meadow": "meadow field prairie grass hill hills countryside steppe savanna savannah garden park farm "
+    "vineyard pre champ "
     "colline campagne savane jardin parc lavender lavande wheat ble",
     "moon": "on_the_moon lunar moonscape surface_of_the_moon lune_surface sur_la_lune",
 }
@@ -85,7 +90,8 @@ TIMES = {
     "golden": "golden_hour golden late_afternoon heure_doree doree dore",
     "sunset": "sunset sundown coucher_de_soleil coucher_du_soleil soleil_couchant",
     "dusk": "dusk twilight evening blue_hour crepuscule soir soiree heure_bleue",
-    "night": "night midnight moonlight moonlit moon starry stars star nuit minuit lune etoile etoiles nocturne nighttime",
+    "night": "night midnight moonlight moonlit moon starry stars star nuit minuit lune etoile etoiles nocturne "
+    "nighttime",
     "aurora": "northern_lights aurora aurora_borealis aurore_boreale aurores_boreales southern_lights",
 }
 
@@ -122,6 +128,7 @@ STYLES = {
     "vintage": "vintage retro sepia old_film 1950s 1970s",
 }
 
+# fmt: off
 # Scripts without spaces, or with letters this table does not fold: looked for as they stand, inside the prompt.
 SIGNS = {
     "狐": "fox", "猫": "cat", "犬": "dog", "狗": "dog", "马": "horse", "馬": "horse", "鹿": "deer", "狼": "wolf",
@@ -131,10 +138,10 @@ SIGNS = {
     "砂漠": "desert", "宇宙": "space", "街": "street", "島": "island", "夜": "night", "月": "night", "星": "night",
     "雨": "rain", "雪": "snow", "雾": "fog", "霧": "fog", "曇": "clouds",
     "ثعلب": "fox", "قطة": "cat", "حصان": "horse", "بحر": "sea", "جبل": "mountains", "صحراء": "desert",
-    "ليل": "night", "سفينة": "ship", "שועל": "fox", "חתול": "cat", "סוס": "horse", "ים": "sea", "הר": "mountains",
+    "ليل": "night", "سفينة": "ship", "שועל": "fox", "חתול": "cat", "סוס": "horse", "ים": "sea", "הר": "mountains",  # noqa: RUF001
     "מדבר": "desert", "לילה": "night", "лиса": "fox", "кот": "cat", "море": "sea", "горы": "mountains", "ночь": "night",
     "снег": "snow", "лес": "forest", "кит": "whale",
-}  # fmt: skip
+}
 
 # Where a subject is at home when the prompt names no place.
 HOMES = {
@@ -145,8 +152,9 @@ HOMES = {
     "dolphin": "sea", "fish": "underwater", "jellyfish": "underwater", "turtle": "underwater",
     "dragon": "mountains", "robot": "city desert", "astronaut": "moon desert space", "knight": "mountains meadow",
     "child": "meadow lake", "dancer": "lake street", "couple": "meadow sea lake", "person": "mountains lake meadow sea",
-    "cyclist": "meadow sea", "ship": "sea", "boat": "lake sea", "train": "mountains meadow lake", "car": "street desert",
+    "cyclist": "meadow sea", "ship": "sea", "boat": "lake sea", "train": "mountains meadow lake",
+    "car": "street desert",
     "plane": "clouds mountains", "balloon": "mountains meadow lake", "rocket": "space desert", "lighthouse": "sea",
     "windmill": "meadow", "castle": "mountains lake", "cabin": "forest mountains lake", "lantern": "lake",
     "tent": "mountains lake forest", "flower": "meadow", "tree": "meadow lake", "ufo": "meadow desert",
-}  # fmt: skip
+}

@@ -7,8 +7,18 @@ from .palette import Color, mix, rgb
 from .stage import Stage
 
 
-def mirror(stage: Stage, *, tint: Color, share: float, ripple: float, smear: float = 0.01, far_depth: float = 0.1, depth: float = 0.85,
-           moving: float = 1.0, waves: float = 0.12) -> None:  # fmt: skip
+def mirror(
+    stage: Stage,
+    *,
+    tint: Color,
+    share: float,
+    ripple: float,
+    smear: float = 0.01,
+    far_depth: float = 0.1,
+    depth: float = 0.85,
+    moving: float = 1.0,
+    waves: float = 0.12,
+) -> None:
     """Everything above the horizon, upside down in water of a tint; `share` of it near the camera, more far away.
 
     Ripple is how far rows are thrown sideways, smear how far light is drawn out downwards, both in units.
@@ -24,7 +34,14 @@ def mirror(stage: Stage, *, tint: Color, share: float, ripple: float, smear: flo
     base = mix(tint, stage.palette.sky[-1], 0.25) * (1 - down) + deep * down
     field = base * (1 - keep) + image * keep
     field = _waves(stage, field, waves) if waves else field
-    stage.add(np.clip(field, 0, 255).astype(np.float32), None, top=top, depth=depth, far_depth=far_depth, ripple=moving * stage.unit * 0.006)
+    stage.add(
+        np.clip(field, 0, 255).astype(np.float32),
+        None,
+        top=top,
+        depth=depth,
+        far_depth=far_depth,
+        ripple=moving * stage.unit * 0.006,
+    )
 
 
 def _flipped(stage: Stage, top: int, height: int) -> Floats:
@@ -52,7 +69,8 @@ def _shaken(stage: Stage, image: Floats, ripple: float) -> Floats:
     jitter = np.array([rng.uniform(-1, 1) for _ in range(height)]) * 0.35
     shift = ((thrown + jitter) * ripple * stage.unit * down**0.9).astype(np.int32)
     columns = np.clip(np.arange(width)[None, :] + shift[:, None], 0, width - 1)
-    return image[np.arange(height)[:, None], columns]
+    shaken: Floats = image[np.arange(height)[:, None], columns]
+    return shaken
 
 
 def _waves(stage: Stage, field: Floats, strength: float) -> Floats:
@@ -81,7 +99,14 @@ def glitter(stage: Stage, *, strength: float = 1.0) -> None:
         flakes = _flakes(stage, height, down)
         light = np.exp(-(across**2)) * flakes * (1.0 - 0.55 * down)[:, None]
         alpha = np.clip(light * np.float32(strength * min(1.1, 0.5 + 0.55 * stage.palette.glow)), 0, 0.95)
-        stage.add(mix(stage.palette.sun, rgb(255, 255, 255), 0.25)[None, None], alpha.astype(np.float32), top=top, depth=0.12, pulse=0.5, beat=beat)
+        stage.add(
+            mix(stage.palette.sun, rgb(255, 255, 255), 0.25)[None, None],
+            alpha.astype(np.float32),
+            top=top,
+            depth=0.12,
+            pulse=0.5,
+            beat=beat,
+        )
 
 
 def _flakes(stage: Stage, height: int, down: Floats) -> Floats:

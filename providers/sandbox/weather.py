@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .paint import Bytes, Floats, blurred
+from .paint import Bytes, Floats, blurred, coverage
 from .palette import mix, rgb
 from .stage import Fall, Stage
 
@@ -35,7 +35,9 @@ def bubbles(stage: Stage) -> None:
 
 def fireflies(stage: Stage) -> None:
     mask = _dots(stage, 26, 0.0034, 0.3, 0.95, low=0.5)
-    glow = np.maximum(mask, np.clip(blurred(mask.astype(np.float32) / 255, stage.unit * 0.014) * 900, 0, 120).astype(np.uint8))
+    glow = np.maximum(
+        mask, np.clip(blurred(mask.astype(np.float32) / 255, stage.unit * 0.014) * 900, 0, 120).astype(np.uint8)
+    )
     stage.elements.append(Fall(glow, rgb(255, 226, 120), 0.01, -0.012))
 
 
@@ -61,7 +63,7 @@ def _dots(stage: Stage, count: int, size: float, blur: float, strength: float, *
         r = max(0.7, stage.unit * size * scale * rng.uniform(0.5, 1.2))
         x, y = rng.uniform(r, tile.width - r), rng.uniform(r + low * tile.height, tile.height - r)
         pen.ellipse([x - r, y - r, x + r, y + r], fill=int(255 * strength * rng.uniform(0.45, 1)))
-    mask: Floats = np.asarray(tile.reduce(scale), np.float32) / 255
+    mask: Floats = coverage(tile.reduce(scale))
     if blur:
         mask = blurred(mask, blur * stage.unit / 720)
     return (mask * 255).astype(np.uint8)

@@ -4,7 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from random import Random
 
 from . import vocabulary
@@ -14,10 +13,12 @@ from .prose import describe
 _LONGEST_READ = 4_000  # characters; a scene is decided well before
 _LONGEST_PHRASE = 4  # words
 
+Index = Mapping[tuple[str, ...], str]
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a prompt means to the sandbox. Every field but `second`, `mood` and `style` is always filled."""
+    """What a prompt means to the sandbox. All but `second`, `mood` and `style` are always filled."""
 
     subject: str
     place: str
@@ -27,7 +28,6 @@ class Scene:
     second: str = ""
     mood: str = ""
     style: str = ""
-    known: bool = True
 
 
 def read(prompt: str, *, seed: int = 0, style: str = "") -> Scene:
@@ -35,14 +35,14 @@ def read(prompt: str, *, seed: int = 0, style: str = "") -> Scene:
     tokens = _tokens(f"{prompt[:_LONGEST_READ]} {style[:200]}")
     signs = _signs(prompt[:_LONGEST_READ])
     rng = dice("scene", seed, prompt)
-    subjects = [*_find(tokens, vocabulary.SUBJECTS), *(s for s in signs if s in vocabulary.SUBJECTS)]
-    place = _first(tokens, signs, vocabulary.PLACES)
-    time = _first(tokens, signs, vocabulary.TIMES)
-    weather = _first(tokens, signs, vocabulary.WEATHERS)
-    season = _first(tokens, signs, vocabulary.SEASONS)
+    subjects = [*_find(tokens, _SUBJECTS), *(s for s in signs if s in vocabulary.SUBJECTS)]
+    place = _first(tokens, signs, _PLACES)
+    time = _first(tokens, signs, _TIMES)
+    weather = _first(tokens, signs, _WEATHERS)
+    season = _first(tokens, signs, _SEASONS)
     subject = subjects[0] if subjects else _lone_subject(place, rng)
     place = place or _home(subject, season, rng)
-    style_word = _first(tokens, [], vocabulary.STYLES)
+    style_word = _first(tokens, [], _STYLES)
     return Scene(
         subject=subject,
         place=place,
@@ -50,9 +50,8 @@ def read(prompt: str, *, seed: int = 0, style: str = "") -> Scene:
         weather=weather or ("snow" if season == "winter" and rng.random() < 0.4 else "clear"),
         season=season or ("winter" if weather == "snow" or place == "frozen" else "summer"),
         second=next((other for other in subjects[1:] if other != subject), ""),
-        mood=_first(tokens, [], vocabulary.MOODS),
+        mood=_first(tokens, [], _MOODS),
         style=style_word,
-        known=bool(subjects or (place and (time or weather or tokens))),
     )
 
 
@@ -76,29 +75,17 @@ def _signs(text: str) -> list[str]:
     return [name for at, name in sorted(found) if at >= 0]
 
 
-@cache
-def _index(table_id: int) -> dict[tuple[str, ...], str]:
-    table = _TABLES[table_id]
+def _index(table: Mapping[str, str]) -> Index:
     return {tuple(word.split("_")): name for name, words in table.items() for word in words.split()}
 
 
-_TABLES: dict[int, Mapping[str, str]] = {
-    id(table): table
-    for table in (
-        vocabulary.SUBJECTS,
-        vocabulary.PLACES,
-        vocabulary.TIMES,
-        vocabulary.WEATHERS,
-        vocabulary.SEASONS,
-        vocabulary.MOODS,
-        vocabulary.STYLES,
-    )
-}
+_SUBJECTS, _PLACES, _TIMES = _index(vocabulary.SUBJECTS), _index(vocabulary.PLACES), _index(vocabulary.TIMES)
+_WEATHERS, _SEASONS = _index(vocabulary.WEATHERS), _index(vocabulary.SEASONS)
+_MOODS, _STYLES = _index(vocabulary.MOODS), _index(vocabulary.STYLES)
 
 
-def _find(tokens: list[str], table: Mapping[str, str]) -> list[str]:
+def _find(tokens: list[str], index: Index) -> list[str]:
     """Names of the table in the order in which the tokens mention them; a longer phrase wins over a shorter."""
-    index = _index(id(table))
     names: list[str] = []
     at = 0
     while at < len(tokens):
@@ -109,7 +96,7 @@ def _find(tokens: list[str], table: Mapping[str, str]) -> list[str]:
     return names
 
 
-def _match(tokens: list[str], at: int, index: Mapping[tuple[str, ...], str]) -> tuple[int, str]:
+def _match(tokens: list[str], at: int, index: Index) -> tuple[int, str]:
     for size in range(min(_LONGEST_PHRASE, len(tokens) - at), 0, -1):
         phrase = tuple(tokens[at : at + size])
         for form in (phrase, *_singulars(phrase)):
@@ -126,25 +113,38 @@ def _singulars(phrase: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
             yield (*head, last[:-2])
 
 
-def _first(tokens: list[str], signs: list[str], table: Mapping[str, str]) -> str:
-    names = [*_find(tokens, table), *(sign for sign in signs if sign in table)]
-    return min(names, key=lambda name: _weight(name, table), default="")
+def _first(tokens: list[str], signs: list[str], index: Index) -> str:
+    known = set(index.values())
+    return min([*_find(tokens, index), *(sign for sign in signs if sign in known)], key=_weight, default="")
 
 
-def _weight(name: str, table: Mapping[str, str]) -> int:
+def _weight(name: str) -> int:
     """Rarer, more telling words come first: a frozen lake before a lake, northern lights before a night."""
-    telling = {"frozen": 0, "underwater": 0, "moon": 0, "aurora": 0, "storm": 0, "rooftops": 0, "golden": 0}
+    telling = {"frozen": 0, "mars": 0, "underwater": 0, "moon": 0, "aurora": 0, "storm": 0, "rooftops": 0, "golden": 0}
     general = {"clouds": 9, "city": 2, "night": 2, "day": 3, "meadow": 2}
     return telling.get(name, general.get(name, 1))
 
 
 def _lone_subject(place: str, rng: Random) -> str:
     """Whom to show when the words name nobody: places may stand alone, ideas get a lone figure or a light."""
-    alone = {"underwater": "jellyfish fish turtle", "space": "astronaut planet", "sea": "boat ship bird none",
-             "city": "none bird", "street": "umbrella", "clouds": "balloon bird plane", "moon": "astronaut",
-             "frozen": "person bear none", "lake": "boat bird none", "forest": "deer person none",
-             "rooftops": "cat", "mountains": "bird person none", "desert": "camel person",
-             "island": "boat none", "meadow": "tree person bird"}  # fmt: skip
+    alone = {
+        "underwater": "jellyfish fish turtle",
+        "space": "astronaut planet",
+        "sea": "boat ship bird none",
+        "city": "none bird",
+        "street": "umbrella",
+        "clouds": "balloon bird plane",
+        "moon": "astronaut",
+        "frozen": "person bear none",
+        "lake": "boat bird none",
+        "forest": "deer person none",
+        "rooftops": "cat",
+        "mountains": "bird person none",
+        "desert": "camel person",
+        "mars": "astronaut robot",
+        "island": "boat none",
+        "meadow": "tree person bird",
+    }
     return rng.choice(alone.get(place, "person lantern boat tree balloon couple umbrella bird").split())
 
 
@@ -166,4 +166,6 @@ def _hour(place: str, weather: str, style: str, rng: Random) -> str:
         return rng.choice(["dusk", "night"])
     if place == "underwater":
         return rng.choice(["day", "morning", "dusk"])
+    if place in {"desert", "mars"}:
+        return rng.choice(["golden", "sunset", "dusk"])
     return rng.choice(["dawn", "golden", "sunset", "dusk", "night", "morning"])

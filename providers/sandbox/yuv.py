@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Bytes = NDArray[np.uint8]
+from .paint import Floats
+
 BLACK, WHITE, NEUTRAL = 16, 235, 128
 
 _RED, _BLUE = 0.2126, 0.0722
@@ -40,8 +41,8 @@ def color(red: float, green: float, blue: float) -> tuple[int, int, int]:
     return round(float(y)), round(float(u)), round(float(v))
 
 
-def planes(rgb: Bytes) -> Planes:
-    """Converts an array of height × width × 3. An odd edge is repeated for the color planes."""
+def planes(rgb: NDArray[np.uint8]) -> Planes:
+    """Converts an array of height by width by 3. An odd edge is repeated for the color planes."""
     y = rgb @ _MATRIX[0] + np.float32(BLACK + 0.5)
     small = halve(rgb.astype(np.float32))
     chroma = small @ _MATRIX[1:].T + np.float32(NEUTRAL + 0.5)
@@ -52,8 +53,8 @@ def planes(rgb: Bytes) -> Planes:
     )
 
 
-def halve(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The means of all 2 × 2 blocks."""
+def halve(array: Floats) -> Floats:
+    """The means of all 2 by 2 blocks."""
     height, width = array.shape[:2]
     if height % 2 or width % 2:
         pad = ((0, height % 2), (0, width % 2), *((0, 0) for _ in array.shape[2:]))

@@ -5,10 +5,14 @@ from math import cos, pi, sin
 from .dice import dice
 from .shapes import Figure, wave
 
+# A curve is read as a row of points.
+# fmt: off
+
 
 def lighthouse(phase: float) -> Figure:
     figure = Figure()
-    figure.blob([(-0.95, -0.12), (-0.8, 0.08), (-0.52, 0.16), (-0.38, 0.26), (0.2, 0.3), (0.42, 0.2), (0.62, 0.14), (0.9, -0.12)], smooth=4)
+    figure.blob([(-0.95, -0.12), (-0.8, 0.08), (-0.52, 0.16), (-0.38, 0.26), (0.2, 0.3), (0.42, 0.2),
+        (0.62, 0.14), (0.9, -0.12)], smooth=4)
     figure.outline([(-0.17, 0.24), (-0.105, 1.5), (0.105, 1.5), (0.17, 0.24)])
     for low, high in ((0.52, 0.76), (1.0, 1.22)):
         wide_low, wide_high = 0.17 - 0.05 * (low - 0.24), 0.17 - 0.05 * (high - 0.24)
@@ -36,24 +40,39 @@ LAMP = (0.0, 1.66)  # of the lighthouse, where its beams begin
 def castle(phase: float) -> Figure:
     """On its rock, with lit windows."""
     figure = Figure()
-    figure.blob([(-1.5, -0.3), (-1.2, 0.08), (-0.98, 0.2), (-0.8, 0.42), (-0.45, 0.52), (0.4, 0.55), (0.66, 0.44), (0.82, 0.22), (1.1, 0.1),
-                 (1.5, -0.3)], smooth=3)  # fmt: skip
-    towers = ((-0.72, 0.34, 0.13, 0.85, 0.4), (-0.36, 0.45, 0.17, 1.25, 0.52), (0.02, 0.48, 0.12, 1.58, 0.55), (0.34, 0.45, 0.18, 1.1, 0.42),
-              (0.68, 0.35, 0.12, 0.95, 0.46), (-0.18, 0.45, 0.08, 1.42, 0.34))  # fmt: skip
+    figure.blob([(-1.5, -0.3), (-1.2, 0.08), (-0.98, 0.2), (-0.8, 0.42), (-0.45, 0.52), (0.4, 0.55),
+        (0.66, 0.44), (0.82, 0.22), (1.1, 0.1), (1.5, -0.3)], smooth=3)
+    towers = ((-0.72, 0.34, 0.13, 0.85, 0.4), (-0.36, 0.45, 0.17, 1.25, 0.52), (0.02, 0.48, 0.12, 1.58, 0.55),
+        (0.34, 0.45, 0.18, 1.1, 0.42), (0.68, 0.35, 0.12, 0.95, 0.46), (-0.18, 0.45, 0.08, 1.42, 0.34))
     for x, low, wide, top, roof in towers:
         figure.outline([(x - wide, low - 0.2), (x - wide * 0.9, top), (x + wide * 0.9, top), (x + wide, low - 0.2)])
         figure.box(x - wide * 1.12, top - 0.05, x + wide * 1.12, top + 0.03)
         figure.outline([(x - wide * 1.15, top + 0.02), (x, top + roof), (x + wide * 1.15, top + 0.02)])
         figure.stroke([(x, top + roof - 0.02, 0.008), (x, top + roof + 0.1, 0.004)])
-        figure.outline([(x, top + roof + 0.1), (x - 0.1, top + roof + 0.07 + 0.012 * wave(phase, x)), (x, top + roof + 0.045)])
+        figure.outline([(x, top + roof + 0.1), (x - 0.1, top + roof + 0.07 + 0.012 * wave(phase, x)),
+            (x, top + roof + 0.045)])
         for row in range(2):
             y = top - 0.16 - row * 0.24
-            figure.blob([(x - 0.022, y), (x - 0.022, y + 0.06), (x, y + 0.08), (x + 0.022, y + 0.06), (x + 0.022, y)], "light", smooth=3)
+            figure.blob([(x - 0.022, y), (x - 0.022, y + 0.06), (x, y + 0.08), (x + 0.022, y + 0.06),
+                (x + 0.022, y)], "light", smooth=3)
     figure.box(-0.72, 0.3, 0.68, 0.74)
     for i in range(12):
         x = -0.7 + i * 0.118
         figure.box(x, 0.72, x + 0.062, 0.8)
     figure.blob([(-0.07, 0.48), (-0.07, 0.6), (0.0, 0.67), (0.07, 0.6), (0.07, 0.48)], "light", smooth=4)
+    return figure
+
+
+def eiffel_tower(phase: float) -> Figure:
+    figure = Figure()
+    edge = ((0.34, 0.0), (0.24, 0.2), (0.165, 0.36), (0.1, 0.6), (0.055, 0.9), (0.028, 1.2), (0.012, 1.42))
+    figure.outline([*((-x, y) for x, y in edge), (0.0, 1.52), *((x, y) for x, y in reversed(edge))])
+    figure.blob([(-0.2, -0.02), (-0.14, 0.16), (0.0, 0.22), (0.14, 0.16), (0.2, -0.02)], "cut", smooth=6)
+    for low, high, wide in ((0.3, 0.36, 0.085), (0.42, 0.62, 0.05), (0.66, 0.8, 0.028)):
+        figure.outline([(-wide, low), (-wide * 0.5, high), (wide * 0.5, high), (wide, low)], "cut")
+    for y, wide in ((0.235, 0.26), (0.375, 0.185), (0.63, 0.1), (1.2, 0.045)):
+        figure.box(-wide, y, wide, y + 0.022)
+    figure.disc(0.0, 1.44, 0.012, ink="light")
     return figure
 
 
@@ -112,19 +131,21 @@ def tent(phase: float) -> Figure:
 def flower(phase: float) -> Figure:
     """A poppy, close, with two smaller ones behind."""
     figure = Figure()
-    for x, tall, size, lean, ink in ((-0.5, 0.9, 0.7, -0.1, "far"), (0.42, 0.74, 0.6, 0.12, "far"), (0.0, 1.3, 1.0, 0.05, "body")):
+    for x, tall, size, lean, ink in ((-0.5, 0.9, 0.7, -0.1, "far"), (0.42, 0.74, 0.6, 0.12, "far"),
+        (0.0, 1.3, 1.0, 0.05, "body")):
         sway = 0.03 * wave(phase, x)
         head = (x + lean + sway, tall)
         one = Figure()
         one.stroke([(x, 0.0, 0.02), (x + 0.02, tall * 0.5, 0.016), (*head, 0.018)])
         for side in (-1, 1):
-            one.blob([(x, tall * 0.15), (x + 0.2 * side, tall * 0.3), (x + 0.34 * side, tall * 0.52), (x + 0.14 * side, tall * 0.36)], smooth=5)
+            one.blob([(x, tall * 0.15), (x + 0.2 * side, tall * 0.3), (x + 0.34 * side, tall * 0.52),
+                (x + 0.14 * side, tall * 0.36)], smooth=5)
         for turn in (-0.9, -0.35, 0.35, 0.9):
             petal = Figure()
             petal.blob([(0.0, 0.0), (-0.13, 0.12), (-0.15, 0.3), (0.0, 0.36), (0.15, 0.3), (0.13, 0.12)])
             one.add(petal, head, size, turn)
-        one.blob([(head[0] - 0.2 * size, head[1] + 0.2 * size), (head[0], head[1] + 0.27 * size), (head[0] + 0.2 * size, head[1] + 0.2 * size),
-                  (head[0], head[1] + 0.08 * size)], "light", smooth=4)  # fmt: skip
+        one.blob([(head[0] - 0.2 * size, head[1] + 0.2 * size), (head[0], head[1] + 0.27 * size),
+            (head[0] + 0.2 * size, head[1] + 0.2 * size), (head[0], head[1] + 0.08 * size)], "light", smooth=4)
         figure.add(one, ink="far" if ink == "far" else None)
     return figure
 
@@ -134,7 +155,8 @@ def tree(phase: float) -> Figure:
     figure = Figure()
     rng = dice("tree")
     sway = 0.012 * wave(phase)
-    figure.blob([(-0.26, -0.02), (-0.09, 0.12), (-0.075, 0.4), (-0.1, 0.62), (0.1, 0.62), (0.07, 0.4), (0.1, 0.12), (0.3, -0.02)], smooth=5)
+    figure.blob([(-0.26, -0.02), (-0.09, 0.12), (-0.075, 0.4), (-0.1, 0.62), (0.1, 0.62), (0.07, 0.4),
+        (0.1, 0.12), (0.3, -0.02)], smooth=5)
     for i in range(9):
         turn = -1.25 + 2.5 * i / 8 + rng.uniform(-0.1, 0.1)
         reach = 0.62 + 0.2 * cos(turn * 1.2) + rng.uniform(-0.08, 0.08)
@@ -145,7 +167,8 @@ def tree(phase: float) -> Figure:
             _leaves(figure, x * 0.96 + sway, y, rng.uniform(0.09, 0.17), rng.random())
     for _ in range(15):
         turn, reach = rng.uniform(-1.1, 1.1), rng.uniform(0.3, 0.75)
-        _leaves(figure, reach * 1.2 * sin(turn) + sway, 0.72 + reach * cos(turn) * 0.75, rng.uniform(0.1, 0.19), rng.random())
+        _leaves(figure, reach * 1.2 * sin(turn) + sway, 0.72 + reach * cos(turn) * 0.75, rng.uniform(0.1, 0.19),
+            rng.random())
     return figure
 
 
@@ -168,9 +191,11 @@ def lanterns(phase: float) -> Figure:
         x, y = rng.uniform(-1.25, 1.25), 0.15 + rng.uniform(0.0, 1.5)
         size = 0.05 + 0.12 * near * rng.uniform(0.6, 1.0)
         y += 0.05 * wave(phase, i * 0.23)
-        figure.blob([(x - size * 0.62, y), (x - size * 0.8, y + size), (x - size * 0.5, y + size * 1.6), (x, y + size * 1.75), (x + size * 0.5, y + size * 1.6),
-                     (x + size * 0.8, y + size), (x + size * 0.62, y)], "light")  # fmt: skip
-        figure.blob([(x - size * 0.62, y), (x + size * 0.62, y), (x + size * 0.56, y - size * 0.16), (x - size * 0.56, y - size * 0.16)], smooth=3)
+        figure.blob([(x - size * 0.62, y), (x - size * 0.8, y + size), (x - size * 0.5, y + size * 1.6),
+            (x, y + size * 1.75), (x + size * 0.5, y + size * 1.6), (x + size * 0.8, y + size),
+            (x + size * 0.62, y)], "light")
+        figure.blob([(x - size * 0.62, y), (x + size * 0.62, y), (x + size * 0.56, y - size * 0.16),
+            (x - size * 0.56, y - size * 0.16)], smooth=3)
     return figure
 
 
