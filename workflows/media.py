@@ -40,6 +40,16 @@ class Measured:
 def fetch_to_disk(source: IO[bytes], *, limit: int = SIZE_LIMIT) -> tuple[IO[bytes], int, str]:
     """Copy a stream to a temporary file; (file, bytes, SHA-256). Raises BadMedia over the limit or when empty."""
     target = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    try:
+        size, sha256 = _copy(source, target, limit)
+    except BaseException:
+        target.close()
+        raise
+    target.seek(0)
+    return target, size, sha256
+
+
+def _copy(source: IO[bytes], target: IO[bytes], limit: int) -> tuple[int, str]:
     digest, size = hashlib.sha256(), 0
     while block := source.read(256 * 1024):
         size += len(block)
@@ -49,8 +59,7 @@ def fetch_to_disk(source: IO[bytes], *, limit: int = SIZE_LIMIT) -> tuple[IO[byt
         target.write(block)
     if not size:
         raise BadMedia("the file is empty")
-    target.seek(0)
-    return target, size, digest.hexdigest()
+    return size, digest.hexdigest()
 
 
 def measure_image(file: IO[bytes]) -> Measured:
@@ -66,7 +75,8 @@ def measure_image(file: IO[bytes]) -> Measured:
 def measure_video(file: IO[bytes]) -> Measured:
     """Decode every frame of a video; raises BadMedia."""
     try:
-        with av.open(file, mode="r") as container:
+        # Were the kind of file left to guessing, a playlist in it could name other files to be read.
+        with av.open(file, mode="r", format="mp4") as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             middle: Image.Image | None = None
@@ -80,6 +90,8 @@ def measure_video(file: IO[bytes]) -> Measured:
         raise BadMedia(f"the video does not open: {error}") from error
     if middle is None or not rate:
         raise BadMedia("the video has no frames")
+    if frames < 0.95 * length:  # the threads of the decoder say nothing of a file that breaks off
+        raise BadMedia(f"the video has {frames} of its {length} frames")
     return Measured("video/mp4", middle.width, middle.height, round(frames / rate, 3), thumbnail(middle))
 
 
