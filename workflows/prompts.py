@@ -5,6 +5,7 @@ import unicodedata
 from django.utils.translation import gettext as _
 
 LIMIT = 2000  # characters
+_INVISIBLE = {"Cc", "Cf", "Zl", "Zp", "Zs"}  # Unicode's categories of what is fine between words and no word itself
 # Embeddings and overrides of the writing direction: invisible, and able to make a page show other words.
 _DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -22,7 +23,7 @@ def clean(prompt: object, *, field: str = "prompt", limit: int = LIMIT) -> str:
     if not isinstance(prompt, str):
         raise InvalidInput({field: _("This must be text.")})
     text = prompt.replace("\r\n", "\n").strip()
-    if not text:
+    if not any(unicodedata.category(character) not in _INVISIBLE for character in text):
         raise InvalidInput({field: _("Write what you want to see.")})
     if len(text) > limit:
         raise InvalidInput(

@@ -25,10 +25,10 @@ class PromptEnhancerService(Service):
         enhance = options.get("enhance", True)
         if not isinstance(enhance, bool):
             raise InvalidInput({"enhance": _("This must be true or false.")})
-        style = options.get("style") or ""
-        if style != "":
+        style = options.get("style", "")
+        if not isinstance(style, str) or style.strip():
             style = prompts.clean(style, field="style", limit=STYLE_LIMIT)
-        return {"enhance": enhance, "style": style, "text_model": self.model(options).slug}
+        return {"enhance": enhance, "style": style.strip(), "text_model": self.model(options).slug}
 
     def price(self, options: Mapping[str, Any]) -> int:
         """Credits for one improved prompt."""
