@@ -3,10 +3,11 @@
 An adapter speaks one provider's API and knows no users, templates or money.
 """
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 
 class Kind(StrEnum):
@@ -59,7 +60,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What we ask of a provider: one submission of one step, complete in itself."""
+    """What we ask of a provider: one submission of one step, complete in itself. `model` is the provider's own id."""
 
     kind: Kind
     model: str
@@ -71,16 +72,21 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class Output:
-    """A result as the provider hands it over: words, or a place to get the file from (which may expire)."""
+    """A result as the provider hands it over: words, bytes, or a place to get the file from (which may expire)."""
 
     text: str = ""
     location: str = field(default="", repr=False)
+    content: bytes = field(default=b"", repr=False)
     content_type: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
-    """The unit of work at the provider, as the provider reports it. `progress` is 0 to 1, where it is told."""
+    """The unit of work at the provider, as the provider reports it. `progress` is 0 to 1, where it is told.
+
+    `handle` is what the adapter needs to find the job again beside its id (addresses, say); it never holds a secret.
+    `position` is the place in the provider's line, `cost` what the provider says it takes, in US cents.
+    """
 
     id: str
     status: Status
@@ -88,13 +94,25 @@ class Job:
     outputs: tuple[Output, ...] = ()
     reason: Reason | None = None
     detail: str = ""
+    handle: Mapping[str, str] = field(default_factory=dict)
+    position: int | None = None
+    cost: float | None = None
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """A job as we remember it: what `submit` returned of it. `model` is the provider's own id."""
+
+    id: str
+    model: str
+    handle: Mapping[str, str] = field(default_factory=dict)
 
 
 class ProviderError(Exception):
     """A call did not give an answer we can use.
 
     `reason` is the one fact the caller decides by; `sent` says whether the provider may have acted on the call;
-    `retry_after` is in seconds; the text is for staff only.
+    `retry_after` is in seconds; the text is for staff only and never holds a key or a signed address.
     """
 
     def __init__(
@@ -105,31 +123,46 @@ class ProviderError(Exception):
 
 
 class Adapter:
-    """Everything that one provider's file must say."""
+    """Everything that one provider's file must say.
+
+    `token` is the opened key, "" for providers that need none. Every method raises ProviderError and nothing else.
+    """
 
     slug: ClassVar[str]
+    needs_key: ClassVar[bool] = True
     statuses: ClassVar[Mapping[str, Status]] = {}
     reasons: ClassVar[Mapping[str, Reason]] = {}
 
-    def submit(self, request: JobRequest) -> Job:
+    def submit(self, request: JobRequest, *, token: str) -> Job:
         """Start a job; synchronous providers return a finished one. The only call that costs money."""
         raise NotImplementedError
 
-    def fetch(self, job_id: str) -> Job:
+    def fetch(self, job: JobRef, *, token: str) -> Job:
         """What the provider says of a job now."""
         raise NotImplementedError
 
-    def cancel(self, job_id: str) -> None:
-        """Ask the provider to stop. It may be too late; the next fetch tells."""
-        raise NotImplementedError
+    def cancel(self, job: JobRef, *, token: str) -> None:
+        """Ask the provider to stop. It may be too late or impossible; the next fetch tells."""
 
-    def find(self, reference: str) -> Job | None:
+    def find(self, reference: str, *, token: str) -> Job | None:
         """The job that was submitted with this reference, where the provider can look it up.
 
         None means that there surely is none. Raises ProviderError(LOST) where it cannot be known: the default.
         """
         raise ProviderError(Reason.LOST, f"{self.slug} cannot look a job up by our reference")
 
-    def download(self, output: Output) -> Any:
-        """A binary file object with the content of an output."""
+    def download(self, output: Output, *, token: str) -> IO[bytes]:
+        """A binary file with the content of an output."""
         raise NotImplementedError
+
+    def check(self, *, token: str) -> str:
+        """One cheap call that is not billed; a sentence on what was seen. Raises ProviderError when it fails."""
+        raise NotImplementedError
+
+    def shutdown_date(self, model: str, *, token: str) -> datetime.date | None:
+        """The day a model goes, where the provider says so; None where it doesn't."""
+        return None
+
+    def webhook_job_id(self, headers: Mapping[str, str], body: bytes, *, token: str) -> str:
+        """The job that a verified message is about. Raises ProviderError(UNAUTHORIZED) for one we can't verify."""
+        raise ProviderError(Reason.UNAUTHORIZED, f"{self.slug} sends no webhooks")

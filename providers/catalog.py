@@ -31,6 +31,7 @@ class Model:
     kind: Kind
     name: str
     price: Decimal
+    endpoint: str = ""
     price_per_second: Decimal = Decimal(0)
     resolution_factor: dict[str, Decimal] = field(default_factory=dict)
     ratios: tuple[str, ...] = ()
@@ -61,6 +62,7 @@ MODELS: tuple[Model, ...] = (
         provider="sandbox",
         kind=Kind.TEXT,
         name="Sandbox words",
+        endpoint="words",
         price=Decimal(1),
         expected_seconds=0.1,
     ),
@@ -69,6 +71,7 @@ MODELS: tuple[Model, ...] = (
         provider="sandbox",
         kind=Kind.IMAGE,
         name="Sandbox still",
+        endpoint="still",
         price=Decimal(4),
         resolution_factor=_SANDBOX_FACTORS,
         ratios=RATIOS,
@@ -80,6 +83,7 @@ MODELS: tuple[Model, ...] = (
         provider="sandbox",
         kind=Kind.VIDEO,
         name="Sandbox motion",
+        endpoint="motion",
         price=Decimal(0),
         price_per_second=Decimal(2),
         resolution_factor=_SANDBOX_FACTORS,

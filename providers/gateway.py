@@ -1,47 +1,73 @@
 """The one door to the providers: submit, fetch, cancel, find, download.
 
-It knows which adapter speaks for a provider. No call may be made inside a transaction: a slow provider would keep
-rows locked, and a rolled back transaction would forget a job that costs money.
+It knows which adapter speaks for a provider and opens the key for it. No call may be made inside a transaction: a slow
+provider would keep rows locked, and a rolled back transaction would forget a job that costs money.
 """
 
+import dataclasses
 from typing import IO
+from uuid import UUID
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db import connection
 
+from providers import keys
 from providers.adapters.sandbox import SandboxAdapter
-from providers.base import Adapter, Job, JobRequest, Output
+from providers.base import Adapter, Job, JobRef, JobRequest, Output
 
 ADAPTERS: dict[str, Adapter] = {"sandbox": SandboxAdapter()}
+_INBOX = "inbox:"
 
 
 class CalledInTransaction(RuntimeError):
     """A provider was called while a transaction was open. A mistake in our code, never retried."""
 
 
-def submit(provider: str, request: JobRequest) -> Job:
+def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Job:
     """Start a job; the only call that costs money. Raises ProviderError."""
-    return _adapter(provider).submit(request)
+    adapter = _adapter(provider)
+    return _spooled(adapter.submit(request, token=keys.token(adapter, key)), request.reference)
 
 
-def fetch(provider: str, job_id: str) -> Job:
+def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
     """What the provider says of a job now. Raises ProviderError."""
-    return _adapter(provider).fetch(job_id)
+    adapter = _adapter(provider)
+    return _spooled(adapter.fetch(job, token=keys.token(adapter, key)), job.id)
 
 
-def cancel(provider: str, job_id: str) -> None:
+def cancel(provider: str, job: JobRef, *, key: UUID | None = None) -> None:
     """Ask the provider to stop a job. Raises ProviderError."""
-    _adapter(provider).cancel(job_id)
+    adapter = _adapter(provider)
+    adapter.cancel(job, token=keys.token(adapter, key))
 
 
-def find(provider: str, reference: str) -> Job | None:
+def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | None:
     """The job submitted with our reference, None when there surely is none. Raises ProviderError(LOST)."""
-    return _adapter(provider).find(reference)
+    adapter = _adapter(provider)
+    return adapter.find(reference, token=keys.token(adapter, key))
 
 
-def download(provider: str, output: Output) -> IO[bytes]:
+def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[bytes]:
     """The content of an output as a binary file. Raises ProviderError."""
-    content: IO[bytes] = _adapter(provider).download(output)
-    return content
+    adapter = _adapter(provider)
+    if output.location.startswith(_INBOX):
+        return default_storage.open(output.location.removeprefix(_INBOX))
+    return adapter.download(output, token=keys.token(adapter, key))
+
+
+def _spooled(job: Job, name: str) -> Job:
+    """Bytes that came with the answer are paid for and exist nowhere else: put them down before anything else."""
+    if not any(output.content for output in job.outputs):
+        return job
+    return dataclasses.replace(
+        job, outputs=tuple(_spool(output, f"{name}.{n}") for n, output in enumerate(job.outputs))
+    )
+
+
+def _spool(output: Output, name: str) -> Output:
+    saved = default_storage.save(f"inbox/{name}", ContentFile(output.content))
+    return Output(location=f"{_INBOX}{saved}", content_type=output.content_type)
 
 
 def _adapter(provider: str) -> Adapter:

@@ -194,6 +194,57 @@ WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
 CLOCK_THREADS = positive("CLOCK_THREADS", 4)  # due workflows that one worker moves at once
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
+# --- Providers ---------------------------------------------------------------------------------------------
+# Where each API lives is never taken from a request. Gateways, proxies and tests set another place.
+
+PROVIDER_MODE = one_of("VIDGENIE_PROVIDER_MODE", "real", ("real", "simulated"))
+SIMULATOR_PORT = positive("SIMULATOR_PORT", 8090)
+
+
+def api_url(name: str, default: str, simulated: str) -> str:
+    """An API's address: NAME, else the real one, or the simulator's in its mode; plain http on loopback only."""
+    if PROVIDER_MODE == "simulated":
+        return f"http://127.0.0.1:{SIMULATOR_PORT}/{simulated}"
+    url: str = env.str(name, default=default).rstrip("/")
+    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        raise ImproperlyConfigured(f"{name} must be an https address (plain http towards this machine only).")
+    return url
+
+
+def service_account() -> str:
+    """Google's own variable names a file; its content is the key."""
+    value = secret("GOOGLE_APPLICATION_CREDENTIALS")
+    if not value or value.startswith("{"):
+        return value
+    try:
+        return Path(value).read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"GOOGLE_APPLICATION_CREDENTIALS cannot be read: {error.strerror}") from error
+
+
+PROVIDER_URLS = {
+    "openai": api_url("OPENAI_BASE_URL", "https://api.openai.com/v1", "openai/v1"),
+    "fal_queue": api_url("FAL_QUEUE_URL", "https://queue.fal.run", "fal-queue"),
+    "fal_rest": api_url("FAL_REST_URL", "https://rest.fal.ai", "fal-rest"),
+    "google": api_url("GOOGLE_API_URL", "https://generativelanguage.googleapis.com", "google"),
+    "vertex": api_url("VERTEX_API_URL", "https://us-central1-aiplatform.googleapis.com", "vertex"),
+    "runway": api_url("RUNWAY_API_URL", "https://api.dev.runwayml.com", "runway"),
+}
+# Keys may also be typed into the admin, where they are sealed; those win.
+PROVIDER_KEYS = {
+    "openai": secret("OPENAI_API_KEY"),
+    "fal": secret("FAL_KEY"),
+    "google": secret("GOOGLE_API_KEY"),
+    "vertex": service_account(),
+    "runway": secret("RUNWAYML_API_SECRET"),
+}
+VERTEX_LOCATION = env.str("VERTEX_LOCATION", default="us-central1")
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")  # where providers can reach us with webhooks; "" for none
+OPENAI_MODERATION = env.bool("OPENAI_MODERATION", default=True)  # ask the free check before an image is made
+ENCRYPTION_KEYS = secret("VIDGENIE_ENCRYPTION_KEYS")  # "id:base64 of 32 bytes", several by comma, the first seals
+MAX_TEST_CREDITS_PER_RUN = positive("MAX_TEST_CREDITS_PER_RUN", 10)
+ENABLE_REAL_API_TESTS = env.bool("ENABLE_REAL_API_TESTS", default=False)
+
 # --- Files -------------------------------------------------------------------------------------------------
 
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 
 from providers import gateway
-from providers.base import Job, JobRequest, Output, Picture, ProviderError, Reason
+from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason
 from workflows import media
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
@@ -45,6 +45,11 @@ class Call:
         """Whose call it is."""
         return self.attempt.pk
 
+    @property
+    def job(self) -> JobRef:
+        """The provider's job, as we remember it."""
+        return JobRef(self.attempt.job_id, self.attempt.endpoint, self.attempt.handle)
+
     def __call__(self) -> Result:
         """Make the call; never raises for what the outside world does."""
         try:
@@ -73,7 +78,7 @@ class Submit(Call):
 
     def make(self) -> Job:
         """The job, as accepted."""
-        return gateway.submit(self.attempt.provider, self._request())
+        return gateway.submit(self.attempt.provider, self._request(), key=self.attempt.key_id)
 
     def _request(self) -> JobRequest:
         attempt = self.attempt
@@ -88,7 +93,7 @@ class Find(Call):
 
     def make(self) -> Job | None:
         """The job; None when there surely is none."""
-        return gateway.find(self.attempt.provider, str(self.attempt.pk))
+        return gateway.find(self.attempt.provider, str(self.attempt.pk), key=self.attempt.key_id)
 
 
 class Fetch(Call):
@@ -98,7 +103,7 @@ class Fetch(Call):
 
     def make(self) -> Job:
         """The job as the provider reports it."""
-        return gateway.fetch(self.attempt.provider, self.attempt.job_id)
+        return gateway.fetch(self.attempt.provider, self.job, key=self.attempt.key_id)
 
 
 class Cancel(Call):
@@ -108,8 +113,8 @@ class Cancel(Call):
 
     def make(self) -> Job:
         """The job after the provider was asked; its word counts, not our wish."""
-        gateway.cancel(self.attempt.provider, self.attempt.job_id)
-        return gateway.fetch(self.attempt.provider, self.attempt.job_id)
+        gateway.cancel(self.attempt.provider, self.job, key=self.attempt.key_id)
+        return gateway.fetch(self.attempt.provider, self.job, key=self.attempt.key_id)
 
 
 class Store(Call):
@@ -121,7 +126,7 @@ class Store(Call):
         """The asset, its files in our storage, not yet saved."""
         output = Output(**self.attempt.outputs[0])
         kind = SERVICES[self.stage].kind.value
-        with gateway.download(self.attempt.provider, output) as source:
+        with gateway.download(self.attempt.provider, output, key=self.attempt.key_id) as source:
             file, size, sha256 = media.fetch_to_disk(source)
         with file:
             asset = media.store(file, size, sha256, name=f"made/{self.attempt.pk}", kind=kind)

@@ -10,7 +10,6 @@ import datetime
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -117,6 +116,7 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
         number=number,
         provider=step.provider,
         model=step.model,
+        endpoint=catalog.get(step.model).endpoint,
         prompt=prompt,
         options=workflow.options,
         price=step.price,
@@ -268,7 +268,8 @@ def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: 
 
 
 def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job) -> Attempt | None:
-    attempt.job_id = job.id
+    attempt.job_id, attempt.handle = job.id, dict(job.handle) or attempt.handle
+    attempt.queue_position, attempt.cost = job.position, attempt.cost if job.cost is None else job.cost
     attempt.submitted = attempt.submitted or timezone.now()
     if job.status == JobStatus.SUCCEEDED:
         return _apply_output(workflow, attempt, job)
@@ -290,7 +291,8 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
         return None
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
-    attempt.outputs, attempt.progress = [asdict(output)], None
+    attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
+    attempt.progress = None
     return _next_phase(attempt, Phase.STORE)
 
 

@@ -20,7 +20,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from providers.base import Adapter, Job, JobRequest, Kind, Output, ProviderError, Reason, Status
+from providers.base import Adapter, Job, JobRef, JobRequest, Kind, Output, ProviderError, Reason, Status
 from providers.models import SandboxJob
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ class SandboxAdapter(Adapter):
     """Speaks to the sandbox's own table of jobs as the other adapters speak HTTP."""
 
     slug: ClassVar[str] = "sandbox"
+    needs_key: ClassVar[bool] = False
     statuses: ClassVar = {
         "queued": Status.QUEUED,
         "running": Status.RUNNING,
@@ -44,7 +45,7 @@ class SandboxAdapter(Adapter):
     }
     reasons: ClassVar = {"render_failed": Reason.UNAVAILABLE, "bad_image": Reason.INVALID_INPUT}
 
-    def submit(self, request: JobRequest) -> Job:
+    def submit(self, request: JobRequest, *, token: str) -> Job:
         """Words are answered at once; pictures become a queued job. The same reference gives the same job."""
         if request.kind == Kind.TEXT:
             return Job(request.reference, Status.SUCCEEDED, outputs=(Output(text=_enhance(request)),))
@@ -61,26 +62,31 @@ class SandboxAdapter(Adapter):
         )
         return self._job(row)
 
-    def fetch(self, job_id: str) -> Job:
+    def fetch(self, job: JobRef, *, token: str) -> Job:
         """The job as its row says; one that was forgotten is LOST."""
-        row = SandboxJob.objects.defer("image").filter(pk=job_id).first()
+        row = SandboxJob.objects.defer("image").filter(pk=job.id).first()
         if row is None:
             raise ProviderError(Reason.LOST, "the sandbox has no such job")
         return self._job(row)
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, job: JobRef, *, token: str) -> None:
         """Stop a job that isn't finished, as far as anybody can see."""
-        if not self.fetch(job_id).status.is_final:
-            SandboxJob.objects.filter(pk=job_id).exclude(status="failed").update(status="canceled")
+        if not self.fetch(job, token=token).status.is_final:
+            SandboxJob.objects.filter(pk=job.id).exclude(status="failed").update(status="canceled")
 
-    def find(self, reference: str) -> Job | None:
+    def find(self, reference: str, *, token: str) -> Job | None:
         """The sandbox knows our references, so nothing is ever in doubt here."""
         row = SandboxJob.objects.defer("image").filter(reference=reference).first()
         return self._job(row) if row else None
 
-    def download(self, output: Output) -> IO[bytes]:
+    def download(self, output: Output, *, token: str) -> IO[bytes]:
         """The file from our own storage."""
         return default_storage.open(output.location)
+
+    def check(self, *, token: str) -> str:
+        """How many jobs wait; it is always there."""
+        waiting = SandboxJob.objects.filter(status__in=["queued", "running"]).count()
+        return f"local, no key needed; {waiting} jobs unfinished"
 
     def _job(self, row: SandboxJob) -> Job:
         status, progress = self.statuses[row.status], row.progress

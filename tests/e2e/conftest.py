@@ -28,27 +28,27 @@ class Mishaps(SandboxAdapter):
                 raise mishap
             mishap()
 
-    def submit(self, request):
+    def submit(self, request, **key):
         self._meet("submit")
-        job = super().submit(request)
+        job = super().submit(request, **key)
         self._meet("answer to submit")
         return job
 
-    def fetch(self, job_id):
+    def fetch(self, job, **key):
         self._meet("fetch")
-        return super().fetch(job_id)
+        return super().fetch(job, **key)
 
-    def cancel(self, job_id):
+    def cancel(self, job, **key):
         self._meet("cancel")
-        super().cancel(job_id)
+        super().cancel(job, **key)
 
-    def find(self, reference):
+    def find(self, reference, **key):
         self._meet("find")
-        return super().find(reference)
+        return super().find(reference, **key)
 
-    def download(self, output):
+    def download(self, output, **key):
         self._meet("download")
-        return super().download(output)
+        return super().download(output, **key)
 
 
 @pytest.fixture
