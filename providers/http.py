@@ -178,7 +178,7 @@ def download(
             default_timeout=(CONNECT, READ),
         )
     )
-    with _noted(purpose) as row, _translated(), guard.get_session() as session:
+    with _noted(purpose) as row, _translated(), guard.get_session() as session:  # type: ignore[no-untyped-call]
         session.trust_env = False
         response = _follow(session, url, origin, headers)
         row.status = response.status_code
