@@ -30,7 +30,7 @@ TYPES = (
     (Workflow.Type.IMAGE_ONLY, _("image")),
     (Workflow.Type.VIDEO_FROM_IMAGE, _("from my image")),
 )
-RECENT = 6  # images to choose from
+RECENT = 4  # images to choose from
 
 
 class MakeForm(forms.Form):

@@ -5,7 +5,7 @@ Read only. What was charged and what would come back is asked of the policy, nev
 
 import datetime
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,10 +87,14 @@ class Frame:
 class Strip:
     """A run with everything its page needs, read in a handful of queries."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, steps: Iterable[Step] | None = None) -> None:
         self.workflow = workflow
-        self.steps: list[Step] = list(document.steps_of(workflow))
-        self.money = document.money(workflow)
+        self.steps = list(document.steps_of(workflow) if steps is None else steps)
+
+    @cached_property
+    def money(self) -> dict[str, int]:
+        """Credits quoted, held, settled and refunded."""
+        return document.money(self.workflow)
 
     @cached_property
     def frames(self) -> list[Frame]:
@@ -128,8 +132,8 @@ class Strip:
 
     @property
     def cover(self) -> Asset | None:
-        """The picture that stands for the run."""
-        return self.video or self.image
+        """The picture that stands for the run: the last that was made, or the user's own."""
+        return next((step.asset for step in reversed(self.steps) if step.asset), self.workflow.image)
 
     @property
     def failure(self) -> reasons.Row | None:

@@ -231,10 +231,10 @@ def _not_enough(short: InsufficientCredits) -> str:
 def gallery(request: Visit) -> HttpResponse:
     """A contact sheet of one's own runs, newest first."""
     chosen = {name: request.GET.get(name, "") for name in ("type", "status")}
-    runs = _own(request).filter(deleted=None).order_by("-created", "-pk")
+    runs = _own(request).filter(deleted=None).order_by("-created", "-pk").prefetch_related("steps__asset")
     page = list(_filtered(_after(runs, request.GET.get("before")), chosen)[: PAGE + 1])
     context = {
-        "strips": [Strip(workflow) for workflow in page[:PAGE]],
+        "strips": [Strip(workflow, workflow.steps.all()) for workflow in page[:PAGE]],
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,
         "chosen": chosen,
         "types": Workflow.Type.choices,
