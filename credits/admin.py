@@ -75,7 +75,6 @@ class ReasonForm(forms.Form):
         label=_("Reason"),
         max_length=ledger.LONGEST["reason"],
         help_text=_("Who reads the books later reads this."),
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
     )
     key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
