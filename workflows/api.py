@@ -59,9 +59,13 @@ class Execute(APIView):
     def post(self, request: Request) -> Response:
         """Hold the quoted credits and start; the answer says what it costs at most and which models do it."""
         body = _body(request, _FIELDS)
-        key, image = _key(request), _own_image(request, body.get("image"))
+        key = _key(request)
+        digest = _digest(body) if key else ""
+        if before := pipeline.started_before(_user(request), key, digest):
+            return _receipt(before, _lines(before))
+        image = _own_image(request, body.get("image"))
         quote = pipeline.quote(body.get("type"), body.get("prompt"), body.get("options"), image)
-        workflow = pipeline.start(_user(request), quote, key=key, digest=_digest(body) if key else "")
+        workflow = pipeline.start(_user(request), quote, key=key, digest=digest)
         return _receipt(workflow, _lines(workflow) if workflow.replayed else [asdict(line) for line in quote.lines])
 
 

@@ -56,18 +56,20 @@ def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "
 
     Raises InsufficientCredits, or KeyReused for the same key with another digest. Nothing is written then.
     """
-    if before := _started_before(user, key, digest):
-        return before
     try:
         with transaction.atomic():
             return _start(user, quote, key, digest)
-    except IntegrityError:  # two requests with the same key at once, and the other was first
-        if before := _started_before(user, key, digest):
+    except IntegrityError:  # the key was used before, perhaps by a request that came at the same moment
+        if before := started_before(user, key, digest):
             return before
         raise
 
 
-def _started_before(user: "User", key: str | None, digest: str) -> Workflow | None:
+def started_before(user: "User", key: str | None, digest: str) -> Workflow | None:
+    """The run that was started with this key, if any; raises KeyReused if that was for another request.
+
+    For doors that want to know before they check and price a request, which may have become impossible since.
+    """
     if key is None:
         return None
     before = Workflow.objects.filter(user=user, idempotency_key=key).first()

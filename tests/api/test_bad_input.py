@@ -75,6 +75,17 @@ def test_wrong_fields_are_named_together(api, nothing_happens):
     assert set(answer["errors"]) == {"prompt", "resolution", "enhance"}
 
 
+def test_options_nested_as_deep_as_can_be_read(api, nothing_happens):
+    found = set()
+    for depth in range(300, 1000, 20):
+        body = '{"type": "complete", "prompt": "a fox", "options": ' + '{"seed":' * depth + "1" + "}" * (depth + 1)
+        response = api.post(
+            "/api/workflow/execute", body, content_type="application/json", headers={"Idempotency-Key": "one"}
+        )
+        found.add((response.status_code, response.json()["code"]))
+    assert found <= {(400, "invalid_input"), (400, "parse_error")}
+
+
 @pytest.mark.parametrize("field", ["user", "credits", "webhook", "Prompt", "model", ""])
 def test_a_field_that_is_not_there(api, nothing_happens, field):
     assert_problem(execute(api, GOOD | {field: 1}), 400, "invalid_input", field)

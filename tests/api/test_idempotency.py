@@ -50,6 +50,14 @@ def test_a_repeated_request_needs_no_more_credits(api, alice):
     assert execute(api).status_code == 202
 
 
+def test_a_repeated_request_is_answered_even_if_it_could_not_be_started_any_more(api, alice, image):
+    body = BODY | {"type": "video-from-image", "image": str(image.pk)}
+    first = execute(api, body)
+    image.delete()
+    again = execute(api, body)
+    assert (again.status_code, again.json()) == (202, first.json())
+
+
 def test_two_people_may_use_the_same_key(api, bobs_api):
     assert execute(api).json()["id"] != execute(bobs_api).json()["id"]
 
