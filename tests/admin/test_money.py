@@ -18,15 +18,15 @@ HOLDS = "admin:credits_hold_changelist"
 
 
 @pytest.fixture
-def page(client, sam):
+def post(client, sam):
     """Posts an action as sam; the answer, and the form it shows."""
     client.force_login(sam)
 
-    def post(address, action, *rows, **answers):
+    def send(address, action, *rows, **answers):
         chosen = {"action": action, "_selected_action": [row.pk for row in rows]}
         return client.post(reverse(address), chosen | ({"confirmed": "yes"} | answers if answers else {}))
 
-    return post
+    return send
 
 
 def key_of(response):
@@ -40,40 +40,40 @@ def entries(user):
 SIGNUP = ("grant", 300, "sign-up", None)
 
 
-def test_it_asks_first_and_posts_nothing(page, alice):
-    response = page(ACCOUNTS, "grant", alice.account)
+def test_it_asks_first_and_posts_nothing(post, alice):
+    response = post(ACCOUNTS, "grant", alice.account)
     assert response.status_code == 200
     assert b'name="amount"' in response.content
     assert b'name="reason"' in response.content
     assert entries(alice) == [SIGNUP]
 
 
-def test_a_grant_is_posted_with_its_reason_and_who_gave_it(page, alice, sam):
-    key = key_of(page(ACCOUNTS, "grant", alice.account))
-    page(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
+def test_a_grant_is_posted_with_its_reason_and_who_gave_it(post, alice, sam):
+    key = key_of(post(ACCOUNTS, "grant", alice.account))
+    post(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
     assert entries(alice) == [SIGNUP, ("grant", 50, "for the demo", "sam")]
     assert ledger.balance(alice) == Balance(350, 0)
     assert LogEntry.objects.get().user == sam
 
 
-def test_the_same_page_sent_twice_is_one_entry(page, alice):
-    key = key_of(page(ACCOUNTS, "grant", alice.account))
+def test_the_same_page_sent_twice_is_one_entry(post, alice):
+    key = key_of(post(ACCOUNTS, "grant", alice.account))
     for _ in range(2):
-        page(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
+        post(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
     assert entries(alice) == [SIGNUP, ("grant", 50, "for the demo", "sam")]
 
 
-def test_the_same_page_sent_again_with_another_amount_is_refused(page, alice):
-    key = key_of(page(ACCOUNTS, "grant", alice.account))
-    page(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
-    page(ACCOUNTS, "grant", alice.account, amount=60, reason="for the demo", key=key)
+def test_the_same_page_sent_again_with_another_amount_is_refused(post, alice):
+    key = key_of(post(ACCOUNTS, "grant", alice.account))
+    post(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
+    post(ACCOUNTS, "grant", alice.account, amount=60, reason="for the demo", key=key)
     assert ledger.balance(alice) == Balance(350, 0)
 
 
-def test_two_pages_are_two_grants(page, alice):
-    keys = {key_of(page(ACCOUNTS, "grant", alice.account)) for _ in range(2)}
+def test_two_pages_are_two_grants(post, alice):
+    keys = {key_of(post(ACCOUNTS, "grant", alice.account)) for _ in range(2)}
     for key in keys:
-        page(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
+        post(ACCOUNTS, "grant", alice.account, amount=50, reason="for the demo", key=key)
     assert ledger.balance(alice) == Balance(400, 0)
 
 
@@ -86,30 +86,30 @@ def test_two_pages_are_two_grants(page, alice):
     ],
     ids=repr,
 )  # fmt: skip
-def test_it_refuses_a_grant_that_is_not_whole_and_asks_again(page, alice, wrong):
+def test_it_refuses_a_grant_that_is_not_whole_and_asks_again(post, alice, wrong):
     answers = {"amount": "50", "reason": "for the demo", "key": str(uuid.uuid4())} | wrong
-    response = page(ACCOUNTS, "grant", alice.account, **answers)
+    response = post(ACCOUNTS, "grant", alice.account, **answers)
     assert response.status_code == 200
     assert b"errorlist" in response.content
     assert entries(alice) == [SIGNUP]
 
 
-def test_several_accounts_get_one_grant_each(page, alice, bob):
-    key = key_of(page(ACCOUNTS, "grant", alice.account, bob.account))
+def test_several_accounts_get_one_grant_each(post, alice, bob):
+    key = key_of(post(ACCOUNTS, "grant", alice.account, bob.account))
     for _ in range(2):
-        page(ACCOUNTS, "grant", alice.account, bob.account, amount=50, reason="sorry", key=key)
+        post(ACCOUNTS, "grant", alice.account, bob.account, amount=50, reason="sorry", key=key)
     assert (ledger.balance(alice), ledger.balance(bob)) == (Balance(350, 0), Balance(350, 0))
 
 
-def test_an_adjustment_takes_away(page, alice):
-    key = key_of(page(ACCOUNTS, "adjust", alice.account))
-    page(ACCOUNTS, "adjust", alice.account, amount=-100, reason="granted twice", key=key)
+def test_an_adjustment_takes_away(post, alice):
+    key = key_of(post(ACCOUNTS, "adjust", alice.account))
+    post(ACCOUNTS, "adjust", alice.account, amount=-100, reason="granted twice", key=key)
     assert entries(alice) == [SIGNUP, ("adjust", -100, "granted twice", "sam")]
 
 
 @pytest.mark.parametrize("amount", [-301, 0])
-def test_it_refuses_an_adjustment_below_zero_or_by_nothing(page, alice, amount):
-    page(ACCOUNTS, "adjust", alice.account, amount=amount, reason="granted twice", key=uuid.uuid4())
+def test_it_refuses_an_adjustment_below_zero_or_by_nothing(post, alice, amount):
+    post(ACCOUNTS, "adjust", alice.account, amount=amount, reason="granted twice", key=uuid.uuid4())
     assert entries(alice) == [SIGNUP]
     assert not LogEntry.objects.exists()
 
@@ -122,16 +122,16 @@ def taken(alice):
     return hold
 
 
-def test_what_was_taken_can_be_given_back_once(page, alice, taken):
-    key = key_of(page(HOLDS, "refund", taken))
+def test_what_was_taken_can_be_given_back_once(post, alice, taken):
+    key = key_of(post(HOLDS, "refund", taken))
     for _ in range(2):
-        page(HOLDS, "refund", taken, amount=60, reason="it flickers", key=key)
+        post(HOLDS, "refund", taken, amount=60, reason="it flickers", key=key)
     assert entries(alice)[-1] == ("refund", 60, "it flickers", "sam")
     assert ledger.balance(alice) == Balance(300, 0)
 
 
-def test_no_more_is_given_back_than_was_taken(page, alice, taken):
-    page(HOLDS, "refund", taken, amount=61, reason="it flickers", key=uuid.uuid4())
+def test_no_more_is_given_back_than_was_taken(post, alice, taken):
+    post(HOLDS, "refund", taken, amount=61, reason="it flickers", key=uuid.uuid4())
     assert ledger.balance(alice) == Balance(240, 0)
     assert not Entry.objects.filter(kind="refund").exists()
 
