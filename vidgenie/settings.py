@@ -4,6 +4,7 @@ One file on purpose: an operator looks in one place. Each variable read here is 
 `.env.test.example`; a test keeps the two equal.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ def positive(name: str, default: int) -> int:
     value: int = env.int(name, default=default)
     if value <= 0:
         raise ImproperlyConfigured(f"{name} is {value}; it must be above 0")
+    return value
+
+
+def rate(name: str, default: str) -> str:
+    """The value of NAME as a rate: a whole number above zero of requests per s, min, hour or day."""
+    value: str = env.str(name, default=default)
+    if not re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", value):
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must look like 600/min")
     return value
 
 
@@ -359,8 +368,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "vidgenie.api.problem",
     "DEFAULT_THROTTLE_CLASSES": ["vidgenie.throttle.Throttle"],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env.str("API_RATE_ANONYMOUS", default="60/min"),
-        "user": env.str("API_RATE_USER", default="600/min"),
+        "anon": rate("API_RATE_ANONYMOUS", default="60/min"),
+        "user": rate("API_RATE_USER", default="600/min"),
     },
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
 }

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import time_machine
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import Client
 
@@ -11,6 +12,7 @@ from tests.factories import UserFactory
 from tests.problems import assert_problem
 from vidgenie import throttle, tokens
 from vidgenie.models import RequestCount
+from vidgenie.settings import rate
 
 
 @pytest.fixture
@@ -88,9 +90,22 @@ def test_counting_waits_for_no_disk(db):
         assert cursor.fetchone() == ("u",)
 
 
+@pytest.mark.parametrize("value", ["", "600", "0/min", "-1/min", "600/fortnight", "600 / min", "many/min", "600/min "])
+def test_a_rate_that_is_none_stops_the_start(monkeypatch, value):
+    monkeypatch.setenv("API_RATE_USER", value)
+    with pytest.raises(ImproperlyConfigured, match="API_RATE_USER"):
+        rate("API_RATE_USER", "600/min")
+
+
+@pytest.mark.parametrize("value", ["1/s", "600/min", "100000/day"])
+def test_a_rate_is_taken_as_it_is(monkeypatch, value):
+    monkeypatch.setenv("API_RATE_USER", value)
+    assert rate("API_RATE_USER", "600/min") == value
+
+
 def test_old_counts_are_forgotten(api):
     with time_machine.travel("2026-11-19T10:00:00Z", tick=False):
-        throttle.RequestCount.objects.create(caller="user:0", since=1, count=1)
+        RequestCount.objects.create(caller="user:0", since=1, count=1)
         api.get("/api/models")
     with time_machine.travel("2026-11-22T10:00:00Z", tick=False):
         RequestCount.objects.create(caller="user:1", since=1795341600, count=1)
