@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 
 @pytest.fixture
@@ -16,3 +17,10 @@ def as_bob(bob):
     client = Client()
     client.force_login(bob)
     return client
+
+
+@pytest.fixture(autouse=True)
+def english():
+    """A request in another language leaves its thread in that language."""
+    yield
+    translation.activate("en")
