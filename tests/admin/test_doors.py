@@ -130,6 +130,7 @@ def test_a_list_asks_the_database_as_often_for_ten_rows_as_for_one(
     for number in range(10):
         user = UserFactory()
         start(user, "image-only", "a fox")
+        ledger.grant(user, 5, key=str(number), reason="a gift", actor=user)
         SandboxJob.objects.create(reference=str(number), kind="image", prompt="a fox")
     client.force_login(sam)
     with django_assert_num_queries(queries):

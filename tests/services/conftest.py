@@ -48,7 +48,7 @@ MODELS = (
         price_per_second=Decimal(20),
         ratios=("16:9",),
         resolutions=("1080p",),
-        seconds=(5, 10),
+        seconds=(1, 10),
     ),
     model(
         "motion",

@@ -17,7 +17,7 @@ CLIP = {
     "video_model": "acme/clip", "aspect_ratio": "16:9", "resolution": "720p", "duration_seconds": 4, "seed": None,
 }  # fmt: skip
 FILM = {
-    "video_model": "acme/film", "aspect_ratio": "16:9", "resolution": "1080p", "duration_seconds": 5, "seed": None,
+    "video_model": "acme/film", "aspect_ratio": "16:9", "resolution": "1080p", "duration_seconds": 1, "seed": None,
 }  # fmt: skip
 
 
@@ -40,6 +40,11 @@ def test_it_accepts_what_the_model_can_do_and_fills_in_the_rest(options, cleaned
 def test_it_refuses_a_length_that_the_model_cannot_do(value):
     with refused({"duration_seconds": f"This model cannot do {value!r}. Choose one of: 4, 8."}):
         SERVICE.validate({"duration_seconds": value})
+
+
+def test_true_is_not_one_second():
+    with refused({"duration_seconds": "This model cannot do True. Choose one of: 1, 10."}):
+        SERVICE.validate({"video_model": "acme/film", "duration_seconds": True})
 
 
 def test_a_length_with_a_point_is_the_whole_number_it_is():
