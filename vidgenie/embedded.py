@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +127,10 @@ class Server:
     def url(self) -> str:
         """The same place as `database_settings`, as a DATABASE_URL for another process."""
         return f"postgresql://{NAME}@/{NAME}?host={quote(str(self.socket))}&port={PORT}"
+
+    def serves(self, database: Mapping[str, Any]) -> bool:
+        """Whether these settings of Django's mean this server; DATABASE_URL may name another."""
+        return database.get("HOST") == str(self.socket)
 
     def start(self) -> bool:
         """Have it running and ready. True when this call started it, False when it ran already."""

@@ -18,16 +18,6 @@ from vidgenie import embedded
 from vidgenie.embedded import EmbeddedDatabaseError, Server, bin_dir, database_settings, version
 
 
-@pytest.fixture(scope="module")
-def project() -> Iterator[Path]:
-    """A directory of its own, near the root: the path of a socket may not be long."""
-    path = Path(tempfile.mkdtemp(prefix="vg-"))
-    path.chmod(0o755)
-    yield path
-    Server.of(path, fast=True).stop()
-    shutil.rmtree(path)
-
-
 @pytest.fixture
 def server(project: Path) -> Iterator[Server]:
     server = Server.of(project, fast=True)

@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -65,6 +66,13 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     pytest.fail(f"It ended without saying {words!r}:\n{said}")
 
 
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return condition()
+
+
 def children(process: subprocess.Popen[str]) -> dict[str, int]:
     """Process ids of the web server and the worker."""
     listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
@@ -80,7 +88,7 @@ def test_it_comes_up_revives_a_killed_worker_and_stops(environment: dict[str, st
         killed = children(process)["worker"]
         os.kill(killed, signal.SIGKILL)
         assert "The worker ended by itself (SIGKILL). Starting it again." in read_until(process, "ended by itself")
-        assert children(process)["worker"] != killed
+        assert eventually(lambda: children(process).get("worker", killed) != killed)
 
         assert "Everything has stopped." in stopped(process, signal.SIGTERM)
 

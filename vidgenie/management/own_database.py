@@ -14,7 +14,7 @@ from vidgenie.embedded import Server
 def own_database() -> Iterator[None]:
     """Start the embedded server unless it runs, and bring its tables up to date; nothing where another is named."""
     server = Server.of(settings.BASE_DIR)
-    if settings.DATABASES["default"].get("HOST") != str(server.socket):
+    if not server.serves(settings.DATABASES["default"]):
         yield
         return
     with server.running():

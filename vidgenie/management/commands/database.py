@@ -2,7 +2,6 @@
 
 import os
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *, action: str, **options: Any) -> None:
         server = Server.of(settings.BASE_DIR)
-        if settings.DATABASES["default"].get("HOST") != str(server.socket):
+        if not server.serves(settings.DATABASES["default"]):
             raise CommandError("DATABASE_URL names another database, so the embedded one is not used.")
         try:
             getattr(self, action)(server)
@@ -50,7 +49,7 @@ class Command(BaseCommand):
     def shell(self, server: Server) -> None:
         if not server.is_ready():
             raise CommandError("It is not running. Start it: ./manage.py database start")
-        psql = Path(bin_dir()) / "psql"
+        psql = bin_dir() / "psql"
         os.execv(psql, [str(psql), "-h", str(server.socket), "-p", PORT, "-U", NAME, NAME])
 
     def say(self, text: str) -> None:

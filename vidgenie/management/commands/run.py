@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def database(self) -> AbstractContextManager[None]:
         """The embedded server for as long as we run, or nothing where DATABASE_URL names another."""
         server = Server.of(settings.BASE_DIR)
-        if settings.DATABASES["default"].get("HOST") != str(server.socket):
+        if not server.serves(settings.DATABASES["default"]):
             return contextlib.nullcontext()
         self.say("Starting the database ...")
         return server.running()
