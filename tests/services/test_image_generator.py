@@ -32,18 +32,18 @@ def test_it_accepts_what_the_model_can_do_and_fills_in_the_rest(options, cleaned
 @pytest.mark.parametrize("value", ["9:16", "16/9", "", 16, None, True, ["16:9"], {"16": 9}], ids=repr)
 def test_it_refuses_a_ratio_that_the_model_cannot_do(value):
     with refused({"aspect_ratio": f"This model cannot do {value!r}. Choose one of: 1:1, 16:9."}):
-        SERVICE.validate({"aspect_ratio": value})
+        SERVICE.validate({"image_model": "acme/draw", "aspect_ratio": value})
 
 
 @pytest.mark.parametrize("value", ["1080p", "480p", "4k", 720, ["720p"]], ids=repr)
 def test_it_refuses_a_resolution_that_the_model_cannot_do(value):
     with refused({"resolution": f"This model cannot do {value!r}. Choose one of: 720p."}):
-        SERVICE.validate({"resolution": value})
+        SERVICE.validate({"image_model": "acme/draw", "resolution": value})
 
 
 def test_it_shows_only_the_start_of_nonsense():
     with refused({"resolution": f"This model cannot do {repr('x' * 99)[:40]}. Choose one of: 720p."}):
-        SERVICE.validate({"resolution": "x" * 99})
+        SERVICE.validate({"image_model": "acme/draw", "resolution": "x" * 99})
 
 
 @pytest.mark.parametrize("value", [-1, 2**31, 7.0, "7", True, [7]], ids=repr)

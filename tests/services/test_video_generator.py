@@ -39,7 +39,7 @@ def test_it_accepts_what_the_model_can_do_and_fills_in_the_rest(options, cleaned
 @pytest.mark.parametrize("value", [5, 0, -4, 4.5, "4", True, None, [4], 10**30], ids=repr)
 def test_it_refuses_a_length_that_the_model_cannot_do(value):
     with refused({"duration_seconds": f"This model cannot do {value!r}. Choose one of: 4, 8."}):
-        SERVICE.validate({"duration_seconds": value})
+        SERVICE.validate({"video_model": "acme/clip", "duration_seconds": value})
 
 
 def test_true_is_not_one_second():
@@ -54,7 +54,7 @@ def test_a_length_with_a_point_is_the_whole_number_it_is():
 @pytest.mark.parametrize("value", ["1:1", "21:9", 16], ids=repr)
 def test_it_refuses_a_ratio_that_the_model_cannot_do(value):
     with refused({"aspect_ratio": f"This model cannot do {value!r}. Choose one of: 16:9, 9:16."}):
-        SERVICE.validate({"aspect_ratio": value})
+        SERVICE.validate({"video_model": "acme/clip", "aspect_ratio": value})
 
 
 def test_it_refuses_a_resolution_that_the_model_cannot_do():
