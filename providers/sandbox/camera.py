@@ -25,7 +25,8 @@ from .yuv import Planes
 _STEPS = 4  # positions within a pixel
 _OFFSET = 1 / (2 * _STEPS)
 _REACH = 0.082  # of the camera to either side, in frame widths, for depth 1
-_MOST_PHASES = 40
+_MOST_PHASES, _FAR_PHASES = 36, 16
+_GRAY = 6  # so near to neutral a layer leaves color alone
 _BORDER = 2  # empty pixels around an actor, so that it can stand between pixels
 _BOB = {"bob": 0.012, "float": 0.016, "rise": 0.05, "fly": 0.014, "swim": 0.02}
 
@@ -115,7 +116,7 @@ def _flattened(back: Layer, front: Layer) -> Layer:
     weight = (share / np.maximum(whole, 1e-4))[..., None]
     base[ahead] = (base[ahead] + (front.rgb.astype(np.float32) - base[ahead]) * weight + 0.5).astype(np.uint8)
     cover[ahead] = (whole * 255 + 0.5).astype(np.uint8)
-    return replace(front, rgb=base, alpha=None if cover.min() == 255 else cover, top=top, depth=back.depth)
+    return replace(front, solid=None, rgb=base, alpha=None if cover.min() == 255 else cover, top=top, depth=back.depth)
 
 
 def _visible(stage: Stage) -> list[Element]:
@@ -179,10 +180,12 @@ class _Strip:
     def __init__(self, stage: Stage, layer: Layer) -> None:
         rgb, alpha, self._top = _even(layer)
         self._layer, self._pad, self._width = layer, stage.pad, stage.width
-        flat = bool((rgb == rgb[:1, :1]).all()) if alpha is not None else False
-        planes = yuv.planes(rgb)
-        self._solid = tuple(int(np.asarray(p).mean() + 0.5) for p in (planes.y, planes.u, planes.v)) if flat else None
-        self._planes = [] if flat else [_steps(p) for p in (planes.y, planes.u, planes.v)]
+        self._solid = None if layer.solid is None else yuv.color(*(float(c) for c in layer.solid))
+        self._colored = self._solid is None or max(abs(c - yuv.NEUTRAL) for c in self._solid[1:]) > _GRAY
+        self._planes = []
+        if self._solid is None:
+            planes = yuv.planes(rgb)
+            self._planes = [_steps(p) for p in (planes.y, planes.u, planes.v)]
         self._masks = [_steps(m) for m in (Image.fromarray(alpha), _small(alpha))] if alpha is not None else []
 
     def lay(self, frame: Planes, at: Moment) -> None:
@@ -194,6 +197,8 @@ class _Strip:
         limit = self._pad - 2.0
         x = self._pad + min(limit, max(-limit, at.pan * _REACH * self._width * layer.depth - drift))
         self._lay(frame.y, 0, x, self._top, self._mask(0, x, strength))
+        if not self._colored:
+            return
         coarse = self._mask(1, x / 2, strength)
         self._lay(frame.u, 1, x / 2, self._top // 2, coarse)
         self._lay(frame.v, 2, x / 2, self._top // 2, coarse)
@@ -289,7 +294,8 @@ class _Figure:
     def __init__(self, stage: Stage, actor: Actor, way: int, length: float, fps: int) -> None:
         self._actor, self._width, self._unit = actor, stage.width, stage.unit
         turns = actor.period
-        count = max(8, min(_MOST_PHASES, round(turns * fps)))
+        most = _MOST_PHASES if actor.unit > 0.15 * stage.unit else _FAR_PHASES
+        count = max(8, min(most, round(turns * fps)))
         if actor.motion == "still" and actor.period >= 5 and actor.draw.__name__ in {"lighthouse", "castle", "cabin"}:
             count = 1
         self._phases = [actor.rest + k / count for k in range(count)]
@@ -319,7 +325,9 @@ class _Figure:
     def _drawn(self, number: int) -> "_Bordered":
         """A phase, drawn when it is first needed."""
         if number not in self._sprites:
-            self._sprites[number] = _bordered(sprite(self._actor, self._phases[number], self._colors, self._bounds))
+            self._sprites[number] = _bordered(
+                sprite(self._actor, self._phases[number], self._colors, self._bounds, video=True)
+            )
         return self._sprites[number]
 
 
@@ -339,12 +347,17 @@ def _bordered(drawn: Sprite) -> _Bordered:
     size = (width + width % 2 + 2 * _BORDER, height + height % 2 + 2 * _BORDER)
     mask = Image.new("L", size)
     mask.paste(drawn.alpha, (_BORDER, _BORDER))
-    full = []
-    for channel in drawn.channels:
-        plane = Image.new("L", size, channel.getpixel((0, 0)))
-        plane.paste(channel, (_BORDER, _BORDER))
-        full.append(plane)
-    return _Bordered(Planes(full[0], full[1].reduce(2), full[2].reduce(2)), mask, mask.reduce(2), drawn.origin)
+    half = (size[0] // 2, size[1] // 2)
+    planes = [_framed(channel, size if n == 0 else half) for n, channel in enumerate(drawn.channels)]
+    return _Bordered(Planes(*planes), mask, mask.reduce(2), drawn.origin)
+
+
+def _framed(channel: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The channel with a border of its own corner's color."""
+    border = _BORDER if size[0] >= channel.width + 2 * _BORDER else _BORDER // 2
+    plane = Image.new("L", size, channel.getpixel((0, 0)))
+    plane.paste(channel, (border, border))
+    return plane
 
 
 def _place(pairs: tuple[tuple[Image.Image, Image.Image], ...], mask: Image.Image, left: float, top: float) -> None:
@@ -402,11 +415,15 @@ class _Lamp:
         beam = self._beam
         moved = Beam(beam.x - at.pan * _REACH * width * beam.depth, beam.y, beam.reach, beam.depth)
         small = beam_mask(moved, width, height, 0.06 + (at.seconds - at.length / 2) / 6) * np.float32(160)
-        mask = Image.fromarray(small.astype(np.uint8))
-        frame.y.paste(self._color[0], (0, 0), mask.resize((width, height), Image.Resampling.BILINEAR))
-        half = mask.resize(frame.u.size, Image.Resampling.BILINEAR)
-        frame.u.paste(self._color[1], (0, 0), half)
-        frame.v.paste(self._color[2], (0, 0), half)
+        first = max(0, int((beam.y - 0.3 * beam.reach) / 4))
+        last = min(small.shape[0], int((beam.y + 0.2 * beam.reach) / 4) + 1)
+        mask = Image.fromarray(small[first:last].astype(np.uint8))
+        linear, top = Image.Resampling.BILINEAR, round(first * height / small.shape[0] / 2) * 2
+        rows = round((last - first) * height / small.shape[0] / 2) * 2
+        frame.y.paste(self._color[0], (0, top, width, top + rows), mask.resize((width, rows), linear))
+        half = mask.resize((width // 2, rows // 2), linear)
+        for plane, color in ((frame.u, self._color[1]), (frame.v, self._color[2])):
+            plane.paste(color, (0, top // 2, width // 2, top // 2 + rows // 2), half)
 
 
 class _Vignette:

@@ -181,7 +181,7 @@ def _signs_glow(stage: Stage, neon: "np.ndarray[tuple[int, ...], np.dtype[np.flo
     mask = Image.fromarray((np.clip(strength * 2.6, 0, 0.6) * 255).astype(np.uint8)).resize(
         (width, height), Image.Resampling.BICUBIC
     )
-    stage.add(color, coverage(mask), depth=depth, pulse=0.25, beat=depth)
+    stage.add(color, coverage(mask), depth=depth)
 
 
 def roofs(stage: Stage, *, base: float, tall: float, distance: float, depth: float) -> None:

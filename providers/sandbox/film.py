@@ -18,7 +18,7 @@ from .yuv import Planes
 
 _FADE = 0.35  # seconds, in and out
 _GRAINS = 7  # tiles in turn
-_GRAIN = 3.4  # levels of brightness, at most
+_GRAIN = 2.9  # levels of brightness, at most
 
 
 def shoot(

@@ -79,7 +79,7 @@ def train(phase: float) -> Figure:
         figure.disc(x, radius, radius)
     figure.stroke([(0.6 + 0.08 * wave(phase, 0.25), 0.19 + 0.08 * wave(phase), 0.025),
         (1.0 + 0.08 * wave(phase, 0.25), 0.19 + 0.08 * wave(phase), 0.025)])
-    for left in (-1.45, -3.0, -4.55):
+    for left in (-1.45, -3.0, -4.55, -6.1):
         figure.stroke([(left + 1.4, 0.24, 0.03), (left + 1.56, 0.24, 0.03)])
         figure.box(left, 0.18, left + 1.42, 0.86)
         figure.blob([(left - 0.03, 0.84), (left + 0.06, 0.97), (left + 1.36, 0.97), (left + 1.45, 0.84)], smooth=4)

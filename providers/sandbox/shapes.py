@@ -5,6 +5,7 @@ A figure stands on y = 0, y points up, and it looks to the right.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import cos, pi, sin, sqrt
 from typing import Literal
 
@@ -48,7 +49,7 @@ class Figure:
         """A brush stroke of changing width with round ends."""
         path = spline(knots, smooth) if len(knots) > 2 else np.asarray(knots, np.float64)
         self.shapes.append((ink, _brushed(path)))
-        for x, y, radius in (*path[:: max(1, smooth // 2)], path[-1]):
+        for x, y, radius in (*path[::smooth], path[-1]):
             self.disc(x, y, max(0.0, radius), ink=ink, sides=12 if radius < 0.06 else 36)
 
     def disc(
@@ -63,11 +64,10 @@ class Figure:
         tilt: float = 0.0,
     ) -> None:
         """A circle, or an ellipse of half height `tall`, turned by `tilt` radians."""
-        tall = tall or radius
-        turn = np.linspace(0, 2 * pi, sides, endpoint=False)
-        a, b = np.cos(turn) * radius, np.sin(turn) * tall
-        points = np.stack([x + a * cos(tilt) - b * sin(tilt), y + a * sin(tilt) + b * cos(tilt)], axis=1)
-        self.shapes.append((ink, points))
+        points = _circle(sides) * (radius, tall or radius)
+        if tilt:
+            points = points @ np.array([[cos(tilt), sin(tilt)], [-sin(tilt), cos(tilt)]])
+        self.shapes.append((ink, points + np.array((x, y))))
 
     def box(self, left: float, bottom: float, right: float, top: float, ink: Ink = "body") -> None:
         self.outline([(left, bottom), (right, bottom), (right, top), (left, top)], ink)
@@ -90,30 +90,46 @@ class Figure:
         (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
         return float(left), float(bottom), float(right), float(top)
 
-    def masks(self, unit: float, *, bounds: tuple[float, float, float, float] | None = None) -> Masks:
+    def masks(
+        self, unit: float, *, bounds: tuple[float, float, float, float] | None = None, fine: bool = True
+    ) -> Masks:
         """Draws the figure with `unit` pixels to its unit, smoothly, in the smallest box or in the given bounds."""
         left, bottom, right, top = bounds or self.bounds()
         x0, y0 = int(np.floor(left * unit)) - 2, int(np.floor(-top * unit)) - 2
         size = (int(np.ceil(right * unit)) + 2 - x0, int(np.ceil(-bottom * unit)) + 2 - y0)
-        big = {
-            ink: Image.new("L", (size[0] * _SUPERSAMPLE, size[1] * _SUPERSAMPLE)) for ink in ("body", "far", "light")
-        }
+        sharp = _SUPERSAMPLE if fine else 2
+        used = {ink for ink, _ in self.shapes} - {"cut"}
+        big = {ink: Image.new("L", (size[0] * sharp, size[1] * sharp)) for ink in used}
         pens = {ink: ImageDraw.Draw(image) for ink, image in big.items()}
         for ink, path in self.shapes:
-            dots = ((path * (unit, -unit) - (x0, y0)) * _SUPERSAMPLE).ravel().tolist()
+            dots = ((path * (unit, -unit) - (x0, y0)) * sharp).ravel().tolist()
             _paint(pens, ink, dots)
-        soft = {ink: image.reduce(_SUPERSAMPLE) for ink, image in big.items()}
-        return Masks(soft["body"], soft["far"], soft["light"], (-x0, -y0))
+        soft = {ink: image.reduce(sharp) for ink, image in big.items()}
+        body, far, light = (soft.get(ink) or Image.new("L", size) for ink in ("body", "far", "light"))
+        return Masks(body, far, light, (-x0, -y0))
 
 
-def _paint(pens: dict[str, ImageDraw.ImageDraw], ink: Ink, dots: list[float]) -> None:
+def _paint(pens: dict[Ink, ImageDraw.ImageDraw], ink: Ink, dots: list[float]) -> None:
     if ink == "cut":
         for pen in pens.values():
             pen.polygon(dots, fill=0)
         return
     pens[ink].polygon(dots, fill=255)
-    if ink == "body":
+    if ink == "body" and "light" in pens:
         pens["light"].polygon(dots, fill=0)
+
+
+@cache
+def _circle(sides: int) -> Path:
+    turn = np.linspace(0, 2 * pi, sides, endpoint=False)
+    return np.stack([np.cos(turn), np.sin(turn)], axis=1)
+
+
+@cache
+def _weights(smooth: int) -> NDArray[np.float64]:
+    """What four knots in a row give to each step between the middle two."""
+    t = np.linspace(0, 1, smooth, endpoint=False)
+    return 0.5 * np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1)
 
 
 def spline(points: Sequence[Sequence[float]], smooth: int = 8, *, closed: bool = False) -> Path:
@@ -123,16 +139,16 @@ def spline(points: Sequence[Sequence[float]], smooth: int = 8, *, closed: bool =
         knots = np.concatenate([knots[-1:], knots, knots[:2]])
     else:
         knots = np.concatenate([2 * knots[:1] - knots[1:2], knots, 2 * knots[-1:] - knots[-2:-1]])
-    a, b, c, d = knots[:-3, None], knots[1:-2, None], knots[2:-1, None], knots[3:, None]
-    t = np.linspace(0, 1, smooth, endpoint=False)[None, :, None]
-    curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
-    path: Path = curve.reshape(-1, knots.shape[1])
+    windows = np.stack([knots[:-3], knots[1:-2], knots[2:-1], knots[3:]], axis=1)
+    path: Path = (_weights(smooth) @ windows).reshape(-1, knots.shape[1])
     return path if closed else np.concatenate([path, knots[-2:-1]])
 
 
 def _brushed(path: Path) -> Path:
     """The outline of a stroke: its left edge out, its right edge back."""
-    step = np.gradient(path[:, :2], axis=0)
+    step = np.empty((len(path), 2))
+    step[1:-1] = path[2:, :2] - path[:-2, :2]
+    step[0], step[-1] = path[1, :2] - path[0, :2], path[-1, :2] - path[-2, :2]
     length = np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)
     normal = np.stack([-step[:, 1], step[:, 0]], axis=1) / length[:, None] * np.maximum(path[:, 2:3], 0)
     return np.concatenate([path[:, :2] + normal, (path[:, :2] - normal)[::-1]])

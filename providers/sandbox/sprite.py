@@ -1,6 +1,8 @@
 """Turns a figure into a lit silhouette: body, far side, rim light, lamps with their glow, reflection."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
@@ -9,6 +11,7 @@ from .shapes import Figure, Masks
 from .stage import Actor, Paint
 
 Bounds = tuple[float, float, float, float]
+_LARGE = 130  # pixels to a unit, from which on a film shows no difference
 Inks = tuple[float, float, float]  # one color in whatever three channels the picture has
 
 
@@ -50,39 +53,67 @@ def posed(actor: Actor, phase: float) -> Figure:
     return figure.mirrored() if actor.left else figure
 
 
-def sprite(actor: Actor, phase: float, colors: Colors, bounds: Bounds | None = None) -> Sprite:
-    """The actor at a phase, in these colors."""
-    masks = posed(actor, phase).masks(actor.unit, bounds=bounds or bounds_of(actor, [phase]))
+def sprite(actor: Actor, phase: float, colors: Colors, bounds: Bounds | None = None, *, video: bool = False) -> Sprite:
+    """The actor at a phase, in these colors; for video the second and third channel have half the size."""
+    box = bounds or bounds_of(actor, [phase])
+    masks = posed(actor, phase).masks(actor.unit, bounds=box, fine=not video or actor.unit < _LARGE)
     line = masks.origin[1]
     if actor.paint.reflection:
         _drown(masks, line)
-    whole = ImageChops.lighter(ImageChops.lighter(masks.body, masks.far), masks.light)
-    rim = _rim(masks, actor.paint, actor.unit)
-    halo = _glow(masks.light, actor.paint, _halo(actor)) if masks.light.getbbox() else None
-    channels = [_channel(masks, rim, halo, inks) for inks in zip(*_inks(colors), strict=True)]
-    alpha = whole if halo is None else ImageChops.screen(whole, halo)
+    light = _Light(masks, actor)
+    inks = list(zip(*_inks(colors), strict=True))
+    small = light.halved() if video else light
+    channels = [_channel(light if n == 0 else small, ink) for n, ink in enumerate(inks)]
+    alpha = light.whole()
     if actor.paint.reflection:
-        channels, alpha = _reflected(channels, alpha, line, actor, phase)
+        _reflect(channels, alpha, line, actor, phase)
     return Sprite((channels[0], channels[1], channels[2]), alpha, masks.origin)
+
+
+class _Light:
+    """A figure's coverage and the light on it: shade, rim, glow."""
+
+    def __init__(self, masks: Masks, actor: Actor) -> None:
+        self.body, self.far, self.lamp = masks.body, masks.far, masks.light
+        self.dark = ImageChops.multiply(masks.body, _gradient(masks.body.size))
+        self.rim = _rim(masks, actor.paint, actor.unit)
+        self.halo = _glow(masks.light, actor.paint, _halo(actor)) if masks.light.getbbox() else None
+
+    def halved(self) -> "_Light":
+        """The same for a picture of half the size."""
+        small = copy(self)
+        small.body, small.far, small.lamp = self.body.reduce(2), self.far.reduce(2), self.lamp.reduce(2)
+        small.dark, small.rim = self.dark.reduce(2), self.rim.reduce(2)
+        small.halo = self.halo and self.halo.reduce(2)
+        return small
+
+    def whole(self) -> Image.Image:
+        """Everything that covers what is behind it."""
+        solid = ImageChops.lighter(ImageChops.lighter(self.body, self.far), self.lamp)
+        return ImageChops.screen(solid, self.halo) if self.halo else solid
 
 
 def _inks(colors: Colors) -> tuple[Inks, Inks, Inks, Inks, Inks]:
     return colors.far, colors.body, colors.shade, colors.rim, colors.lamp
 
 
-def _channel(masks: Masks, rim: Image.Image, halo: Image.Image | None, inks: tuple[float, ...]) -> Image.Image:
+@lru_cache(maxsize=8)
+def _gradient(size: tuple[int, int]) -> Image.Image:
+    return Image.linear_gradient("L").resize(size)
+
+
+def _channel(light: _Light, inks: tuple[float, ...]) -> Image.Image:
     """One channel of the figure; where nothing is, there is the color of the glow."""
     far, body, shade, edge, lamp = (round(max(0.0, min(255.0, ink))) for ink in inks)
-    channel = Image.new("L", masks.body.size, far if halo is None else lamp)
-    if halo is not None:
-        channel.paste(far, (0, 0), ImageChops.lighter(masks.far, masks.body))
-    channel.paste(body, (0, 0), masks.body)
-    dark = Image.linear_gradient("L").resize(masks.body.size)
-    channel.paste(shade, (0, 0), ImageChops.multiply(masks.body, dark))
-    channel.paste(edge, (0, 0), rim)
-    if halo is not None:
-        channel.paste(lamp, (0, 0), halo.point(_HALF))
-        channel.paste(lamp, (0, 0), masks.light)
+    channel = Image.new("L", light.body.size, lamp if light.halo else far)
+    if light.halo:
+        channel.paste(far, (0, 0), ImageChops.lighter(light.far, light.body))
+    channel.paste(body, (0, 0), light.body)
+    channel.paste(shade, (0, 0), light.dark)
+    channel.paste(edge, (0, 0), light.rim)
+    if light.halo:
+        channel.paste(lamp, (0, 0), light.halo.point(_HALF))
+        channel.paste(lamp, (0, 0), light.lamp)
     return channel
 
 
@@ -131,24 +162,21 @@ def _glow(light: Image.Image, paint: Paint, reach: float) -> Image.Image:
     return soft.resize(light.size, Image.Resampling.BICUBIC)
 
 
-def _reflected(
-    channels: list[Image.Image], alpha: Image.Image, line: int, actor: Actor, phase: float
-) -> tuple[list[Image.Image], Image.Image]:
-    """The same upside down below the line, fading and shaken by the water."""
-    height, unit, strength = alpha.height, actor.unit, actor.paint.reflection
+def _reflect(channels: list[Image.Image], alpha: Image.Image, line: int, actor: Actor, phase: float) -> None:
+    """Paints the same upside down below the line, fading and shaken by the water."""
+    height = alpha.height
     if line < 2 or line >= height:
-        return channels, alpha
+        return
     count = height - line
     rows = np.clip(line - 1 - (np.arange(count) / 0.85).astype(np.int32), 0, line - 1)
-    fade = np.clip(1 - np.arange(count, dtype=np.float32) / min(count, line * 0.8), 0, 1)[:, None] * np.float32(
-        strength
-    )
-    deep = np.arange(count) / max(1.0, unit * 0.1)
-    shake = (np.sin(deep * 5 + phase * 2 * np.pi) * (0.4 + deep * 0.6) * unit * 0.006).astype(np.int32)
+    fade = np.clip(1 - np.arange(count, dtype=np.float32) / min(count, line * 0.8), 0, 1)[:, None]
+    deep = np.arange(count) / max(1.0, actor.unit * 0.1)
+    shake = (np.sin(deep * 5 + phase * 2 * np.pi) * (0.4 + deep * 0.6) * actor.unit * 0.006).astype(np.int32)
     columns = np.clip(np.arange(alpha.width)[None, :] + shake[:, None], 0, alpha.width - 1)
     above = np.asarray(alpha)
-    seen = (above[rows[:, None], columns] * fade).astype(np.uint8)
+    seen = (above[rows[:, None], columns] * (fade * np.float32(actor.paint.reflection))).astype(np.uint8)
     alpha.paste(Image.fromarray(np.maximum(seen, above[line:])), (0, line))
     for channel in channels:
-        channel.paste(Image.fromarray(np.asarray(channel)[rows[:, None], columns]), (0, line))
-    return channels, alpha
+        step = 1 if channel.height == height else 2
+        mirrored = np.asarray(channel)[rows[::step, None] // step, columns[::step, ::step] // step]
+        channel.paste(Image.fromarray(mirrored), (0, line // step))

@@ -21,6 +21,7 @@ class Layer:
 
     rgb: Bytes
     alpha: Bytes | None  # none where it is opaque
+    solid: Floats | None  # its color, where it has only one
     top: int
     depth: float  # how far it moves with the camera: 0 at infinity, 1 close
     drift: float = 0.0  # of its own, in frame widths per ten seconds
@@ -144,8 +145,9 @@ class Stage:
         if not hidden:
             target[:] = rgb if alpha is None else target + (rgb - target) * alpha[..., None]
         mask = None if alpha is None else (np.clip(alpha, 0, 1) * 255 + 0.5).astype(np.uint8)
+        solid = color[0, 0] if color.shape[:2] == (1, 1) else None
         self.elements.append(
-            Layer(dithered(rgb, self.rng), mask, top, depth, drift, pulse, beat, flash, far_depth, ripple)
+            Layer(dithered(rgb, self.rng), mask, solid, top, depth, drift, pulse, beat, flash, far_depth, ripple)
         )
 
     def paste(self, color: Bytes, alpha: Bytes, x: int, y: int) -> None:

@@ -15,7 +15,7 @@ def mirror(
     ripple: float,
     smear: float = 0.01,
     far_depth: float = 0.1,
-    depth: float = 0.85,
+    depth: float = 0.35,
     moving: float = 1.0,
     waves: float = 0.12,
 ) -> None:
