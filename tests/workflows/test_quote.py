@@ -6,6 +6,8 @@ from workflows.models import Asset
 from workflows.prompts import InvalidInput
 from workflows.quote import Line, quote
 
+pytestmark = pytest.mark.django_db  # what is on offer may depend on rows
+
 RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
 IMAGE = Asset(kind="image", width=1600, height=900)
 
