@@ -4,6 +4,7 @@ An adapter speaks one provider's API and knows no users, templates or money.
 """
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -130,8 +131,20 @@ class Adapter:
 
     slug: ClassVar[str]
     needs_key: ClassVar[bool] = True
+    key_of: ClassVar[str] = ""  # the provider whose key opens this one, where it is another
+    key_looks: ClassVar[str] = "…"  # such as sk-…, for those who type one
+    key_pattern: ClassVar[str] = r"[!-~]+"  # what a key must match, whole
+    key_mark: ClassVar[str] = ""  # a pattern that no other provider's keys match: by it a mix-up is noticed
     statuses: ClassVar[Mapping[str, Status]] = {}
     reasons: ClassVar[Mapping[str, Reason]] = {}
+
+    def accepts_key(self, key: str) -> bool:
+        """Whether this may be a key of theirs, by its looks."""
+        return re.fullmatch(self.key_pattern, key, re.ASCII) is not None
+
+    def sample_key(self) -> str:
+        """A key of the right shape that opens nothing: what the simulator is called with."""
+        return "simulated"
 
     def submit(self, request: JobRequest, *, token: str) -> Job:
         """Start a job; synchronous providers return a finished one. The only call that costs money."""

@@ -27,25 +27,32 @@ class CalledInTransaction(RuntimeError):
 def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Job:
     """Start a job; the only call that costs money. Raises ProviderError."""
     adapter = _adapter(provider)
-    return _spooled(adapter.submit(request, token=keys.token(adapter, key)), request.reference)
+    with keys.opened(adapter, key) as token:
+        job = _redacted(adapter.submit(request, token=token), token)
+    return _spooled(job, request.reference)
 
 
 def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
     """What the provider says of a job now. Raises ProviderError."""
     adapter = _adapter(provider)
-    return _spooled(adapter.fetch(job, token=keys.token(adapter, key)), job.id)
+    with keys.opened(adapter, key) as token:
+        found = _redacted(adapter.fetch(job, token=token), token)
+    return _spooled(found, job.id)
 
 
 def cancel(provider: str, job: JobRef, *, key: UUID | None = None) -> None:
     """Ask the provider to stop a job. Raises ProviderError."""
     adapter = _adapter(provider)
-    adapter.cancel(job, token=keys.token(adapter, key))
+    with keys.opened(adapter, key) as token:
+        adapter.cancel(job, token=token)
 
 
 def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | None:
     """The job submitted with our reference, None when there surely is none. Raises ProviderError(LOST)."""
     adapter = _adapter(provider)
-    return adapter.find(reference, token=keys.token(adapter, key))
+    with keys.opened(adapter, key) as token:
+        found = adapter.find(reference, token=token)
+        return found and _redacted(found, token)
 
 
 def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[bytes]:
@@ -53,7 +60,20 @@ def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[by
     adapter = _adapter(provider)
     if output.location.startswith(_INBOX):
         return default_storage.open(output.location.removeprefix(_INBOX))
-    return adapter.download(output, token=keys.token(adapter, key))
+    with keys.opened(adapter, key) as token:
+        return adapter.download(output, token=token)
+
+
+def check(provider: str, *, key: UUID | None = None) -> str:
+    """One cheap call that is not billed; a sentence on what was seen. Raises ProviderError."""
+    adapter = _adapter(provider)
+    with keys.opened(adapter, key) as token:
+        return keys.redacted(adapter.check(token=token), token)
+
+
+def _redacted(job: Job, token: str) -> Job:
+    """What a provider says may repeat the key it was called with."""
+    return dataclasses.replace(job, detail=keys.redacted(job.detail, token)) if job.detail else job
 
 
 def _spooled(job: Job, name: str) -> Job:
