@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from providers.sandbox.film import shoot
+from providers.sandbox.label import label_masks
 from providers.sandbox.still import draw_still
 
 FOX = "a fox crossing a frozen lake at dawn"
@@ -151,3 +152,12 @@ def test_it_refuses_impossible_films(width, height, seconds, tmp_path):
 def test_it_refuses_what_is_no_picture(tmp_path):
     with pytest.raises(OSError, match="cannot identify"):
         shoot(b"not a picture", prompt=FOX, seconds=1, seed=1, target=tmp_path / "no.mp4", **SIZE)
+
+
+def test_it_carries_its_label_in_a_corner():
+    black = io.BytesIO()
+    Image.new("RGB", (64, 36)).save(black, "PNG")
+    frame = frames(film(black.getvalue(), width=640, height=360, seconds=0.5))[6]
+    at, _, letters = label_masks(640, 360)
+    corner = frame[at[1] : at[1] + letters.height, at[0] : at[0] + letters.width]
+    assert corner[np.asarray(letters) > 150].mean() > 120

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from providers.sandbox.label import LABEL, label_masks
 from providers.sandbox.still import CHUNK, draw_still, remembered
@@ -69,7 +69,7 @@ def test_a_picture_that_was_painted_over_is_a_stranger():
     picture = Image.open(io.BytesIO(draw()))
     text = picture.text
     picture.putpixel((3, 3), (255, 0, 0))
-    info = __import__("PIL.PngImagePlugin").PngImagePlugin.PngInfo()
+    info = PngImagePlugin.PngInfo()
     info.add_itxt(CHUNK, text[CHUNK])
     changed = io.BytesIO()
     picture.save(changed, "PNG", pnginfo=info)
@@ -80,7 +80,7 @@ def test_a_picture_that_was_painted_over_is_a_stranger():
     "chunk", ["", "[]", "null", "{", '{"prompt": 1}', '{"version": 1, "prompt": "x", "seed": "1"}']
 )
 def test_a_forged_scene_is_not_believed(chunk):
-    info = __import__("PIL.PngImagePlugin").PngImagePlugin.PngInfo()
+    info = PngImagePlugin.PngInfo()
     info.add_itxt(CHUNK, chunk)
     forged = io.BytesIO()
     Image.new("RGB", (8, 8)).save(forged, "PNG", pnginfo=info)
