@@ -1,6 +1,6 @@
 """What can be chosen: the models on offer today, with prices and abilities."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,6 +10,10 @@ from rest_framework.views import APIView
 
 from providers import catalog
 from providers.base import Kind
+from providers.offer import on_offer
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 OPTIONS = {Kind.TEXT: "text_model", Kind.IMAGE: "image_model", Kind.VIDEO: "video_model"}
 
@@ -25,7 +29,8 @@ class PriceShape(serializers.Serializer[Any]):
 class ModelShape(serializers.Serializer[Any]):
     """A model on offer. `option` is the option that chooses it."""
 
-    model = serializers.CharField()
+    slug = serializers.CharField()
+    aliases = serializers.ListField(child=serializers.CharField(), help_text="other words for it")
     provider = serializers.CharField()
     name = serializers.CharField()
     kind = serializers.ChoiceField(choices=[kind.value for kind in Kind])
@@ -53,18 +58,20 @@ class Models(APIView):
     @extend_schema(operation_id="models", summary="List the models on offer", responses=ModelsShape)
     def get(self, request: Request) -> Response:
         """The models on offer today, with prices and abilities."""
-        return Response({"models": [describe(model) for model in catalog.live()]})
+        models = on_offer(cast("User", request.user))
+        return Response({"models": [describe(model, models) for model in models]})
 
 
-def describe(model: catalog.Model) -> dict[str, Any]:
+def describe(model: catalog.Model, among: list[catalog.Model]) -> dict[str, Any]:
     """A model as a program sees it."""
     return {
-        "model": model.slug,
+        "slug": model.slug,
+        "aliases": [alias for alias, slug in catalog.ALIASES.items() if slug == model.slug],
         "provider": model.provider,
         "name": model.name,
         "kind": model.kind.value,
         "option": OPTIONS[model.kind],
-        "is_auto": catalog.choose(model.kind) == model,
+        "is_auto": catalog.choose(model.kind, among=among) == model,
         "price": {
             "job": float(model.price),
             "second": float(model.price_per_second),

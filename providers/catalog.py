@@ -1,25 +1,28 @@
-"""The models on offer: what each can do, what it costs, how long it takes and how long it lives.
+"""The models we know: what each can do, what it costs, how long it takes and how long it lives.
 
-A model id is data with a lifecycle, never a literal elsewhere in the code.
+A model id is data with a lifecycle, never a literal elsewhere in the code. The shipped data is `catalog.toml`; what is
+on offer to whom at a moment (keys, switches, health) is `offer.py`.
 """
 
+import dataclasses
 import datetime
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
+from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
 from providers.base import Kind
 
 AUTO = "auto"
-
-RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9")
-RESOLUTIONS = ("480p", "720p", "1080p")
+DATA = Path(__file__).with_name("catalog.toml")
 
 
 class UnknownModel(Exception):
-    """There is no such model, or none that is offered today can do what is asked."""
+    """There is no such model, or none on offer can do what is asked."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Model:
     endpoint: str = ""
     price_per_second: Decimal = Decimal(0)
     resolution_factor: dict[str, Decimal] = field(default_factory=dict)
+    price_source: str = ""
+    price_date: datetime.date | None = None
     ratios: tuple[str, ...] = ()
     resolutions: tuple[str, ...] = ()
     seconds: tuple[int, ...] = ()
@@ -41,6 +46,7 @@ class Model:
     expected_seconds: float = 1.0
     retires: datetime.date | None = None
     successor: str = ""
+    own_key: bool = False
 
     @property
     def is_live(self) -> bool:
@@ -48,57 +54,80 @@ class Model:
         return self.retires is None or timezone.now().date() < self.retires
 
     def cost(self, *, seconds: int = 0, resolution: str = "") -> int:
-        """Credits for one job: rounded up, at least 1."""
+        """Credits for one job: rounded up, at least 1; with the user's own key 1, for the service."""
+        if self.own_key:
+            return 1
         factor = self.resolution_factor.get(resolution, Decimal(1))
         exact = (self.price + self.price_per_second * seconds) * factor
         return max(1, int(exact.to_integral_value(rounding=ROUND_UP)))
 
+    def can(self, option: str, value: object) -> bool:
+        """Whether the model can do this value of an option; options it has no opinion on don't matter."""
+        possible: tuple[Any, ...] = self.abilities.get(option, ())
+        return not possible or value in possible
 
-_SANDBOX_FACTORS = {"480p": Decimal("0.5"), "720p": Decimal(1), "1080p": Decimal(2)}
+    @property
+    def abilities(self) -> dict[str, tuple[Any, ...]]:
+        """What it can do, by the name of the option."""
+        return {"aspect_ratio": self.ratios, "resolution": self.resolutions, "duration_seconds": self.seconds}
 
-MODELS: tuple[Model, ...] = (
-    Model(
-        slug="sandbox/words",
-        provider="sandbox",
-        kind=Kind.TEXT,
-        name="Sandbox words",
-        endpoint="words",
-        price=Decimal(1),
-        expected_seconds=0.1,
-    ),
-    Model(
-        slug="sandbox/still",
-        provider="sandbox",
-        kind=Kind.IMAGE,
-        name="Sandbox still",
-        endpoint="still",
-        price=Decimal(4),
-        resolution_factor=_SANDBOX_FACTORS,
-        ratios=RATIOS,
-        resolutions=RESOLUTIONS,
-        expected_seconds=1.5,
-    ),
-    Model(
-        slug="sandbox/motion",
-        provider="sandbox",
-        kind=Kind.VIDEO,
-        name="Sandbox motion",
-        endpoint="motion",
-        price=Decimal(0),
-        price_per_second=Decimal(2),
-        resolution_factor=_SANDBOX_FACTORS,
-        ratios=RATIOS,
-        resolutions=RESOLUTIONS,
-        seconds=(2, 3, 4, 5, 6, 8, 10),
-        expected_seconds=5.0,
-    ),
-)
+
+def shipped(data: Mapping[str, Any]) -> tuple[Model, ...]:
+    """The models in the shipped data."""
+    return tuple(_model(entry) for entry in data["models"])
+
+
+def _model(entry: Mapping[str, Any]) -> Model:
+    price = entry["price"]
+    return Model(
+        slug=entry["slug"],
+        provider=entry["slug"].partition("/")[0],
+        kind=Kind(entry["kind"]),
+        name=entry["name"],
+        endpoint=entry["endpoint"],
+        ratios=tuple(entry.get("ratios", ())),
+        resolutions=tuple(entry.get("resolutions", ())),
+        seconds=tuple(entry.get("seconds", ())),
+        prompt_limit=entry.get("prompt_limit", 2000),
+        expected_seconds=entry["expected_seconds"],
+        retires=entry.get("retires"),
+        successor=entry.get("successor", ""),
+        price_source=entry.get("source", ""),
+        price_date=entry.get("date"),
+        **priced(price),
+    )
+
+
+def priced(price: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a Model that a price formula sets."""
+    return {
+        "price": Decimal(str(price.get("job", 0))),
+        "price_per_second": Decimal(str(price.get("second", 0))),
+        "resolution_factor": {name: Decimal(str(factor)) for name, factor in price.get("factors", {}).items()},
+    }
+
+
+_DATA = tomllib.loads(DATA.read_text())
+MODELS: tuple[Model, ...] = shipped(_DATA)
+ALIASES: dict[str, str] = _DATA["aliases"]
 
 
 def live(kind: Kind | None = None) -> list[Model]:
-    """The models on offer today, cheapest first within a kind."""
-    chosen = [model for model in MODELS if model.is_live and kind in (None, model.kind)]
-    return sorted(chosen, key=lambda model: (model.kind, model.price + 5 * model.price_per_second))
+    """The models that live today, cheapest first within a kind."""
+    return by_price(model for model in MODELS if model.is_live and kind in (None, model.kind))
+
+
+def by_price(models: Iterable[Model]) -> list[Model]:
+    """Cheapest first within a kind, for a clip of five seconds; the sandbox last, since it stands in for the others."""
+    return sorted(
+        models,
+        key=lambda model: (
+            model.kind,
+            model.provider == "sandbox",
+            model.cost(seconds=5, resolution="720p"),
+            model.slug,
+        ),
+    )
 
 
 def get(slug: str) -> Model:
@@ -109,10 +138,27 @@ def get(slug: str) -> Model:
     raise UnknownModel(f"There is no model {slug!r}.")
 
 
-def choose(kind: Kind, wish: str = AUTO) -> Model:
-    """The model that a wish resolves to: itself, or for `auto` the cheapest on offer; raises UnknownModel."""
-    offered: Iterable[Model] = live(kind)
+def choose(
+    kind: Kind, wish: str = AUTO, *, among: Sequence[Model] | None = None, needs: Mapping[str, Any] | None = None
+) -> Model:
+    """The model that a wish resolves to: a slug, an alias, or for `auto` the first on offer that can do what it needs.
+
+    When none can do all of it, `auto` gives the first of its kind, whose own check then says what is impossible. The
+    sandbox stands in only where nobody else is on offer.
+    Raises UnknownModel.
+    """
+    offered = [model for model in (live() if among is None else among) if model.kind == kind]
+    if wish == AUTO and offered:
+        offered = [model for model in offered if model.provider != "sandbox"] or offered
+        able = (model for model in offered if all(model.can(*need) for need in (needs or {}).items()))
+        return next(able, offered[0])
+    slug = ALIASES.get(str(wish), wish)
     for model in offered:
-        if wish in (AUTO, model.slug):
+        if model.slug == slug:
             return model
     raise UnknownModel(f"There is no {kind} model {wish!r} on offer.")
+
+
+def with_price(model: Model, price: Mapping[str, Any]) -> Model:
+    """The same model at staff's own price."""
+    return dataclasses.replace(model, **priced(price))

@@ -71,6 +71,8 @@ def chosen(provider: str, user: "User | None" = None) -> UUID | None:
 
     A user's key is named even after it was taken away: a call with it fails then, and is not made at our expense.
     """
+    if not _adapter(provider).needs_key:
+        return None
     found = ProviderKey.objects.filter(provider=provider_of_key(provider), owner=user)
     if user is None:
         found = found.filter(active=True)
@@ -171,6 +173,15 @@ def require_shape(provider: str, plain: str) -> None:
         _("Key: this is no key of %(provider)s; they look like %(looks)s")
         % {"provider": provider, "looks": adapter.key_looks}
     )
+
+
+def looks_right(provider: str, plain: str) -> bool:
+    """Whether `store` would take this key."""
+    try:
+        require_shape(provider, plain)
+    except KeyRefused:
+        return False
+    return True
 
 
 # Trying keys

@@ -231,6 +231,14 @@ def service_account() -> str:
         raise ImproperlyConfigured(f"GOOGLE_APPLICATION_CREDENTIALS cannot be read: {error.strerror}") from error
 
 
+def encryption_keys() -> str:
+    """VIDGENIE_ENCRYPTION_KEYS, else (in development) what `manage.py run` has left under var/."""
+    value = secret("VIDGENIE_ENCRYPTION_KEYS")
+    if not value and ENVIRONMENT == "development" and ENCRYPTION_KEYS_FILE.exists():
+        value = ENCRYPTION_KEYS_FILE.read_text().strip()
+    return value
+
+
 PROVIDER_URLS = {
     "openai": api_url("OPENAI_BASE_URL", "https://api.openai.com/v1", "openai/v1"),
     "fal_queue": api_url("FAL_QUEUE_URL", "https://queue.fal.run", "fal-queue"),
@@ -247,10 +255,16 @@ PROVIDER_KEYS = {
     "vertex": service_account(),
     "runway": secret("RUNWAYML_API_SECRET"),
 }
+# How many jobs one key runs at once; what is over waits here, where it can be stopped for nothing. 0: no limit.
+PROVIDER_CONCURRENCY = {
+    "fal": env.int("FAL_CONCURRENCY", default=2),
+    "runway": env.int("RUNWAY_CONCURRENCY", default=0),
+}
 VERTEX_LOCATION = env.str("VERTEX_LOCATION", default="us-central1")
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")  # where providers can reach us with webhooks; "" for none
 OPENAI_MODERATION = env.bool("OPENAI_MODERATION", default=True)  # ask the free check before an image is made
-ENCRYPTION_KEYS = secret("VIDGENIE_ENCRYPTION_KEYS")  # "id:base64 of 32 bytes", several by comma, the first seals
+ENCRYPTION_KEYS_FILE = VAR_DIR / "encryption_keys"  # made by `manage.py run` in development, never elsewhere
+ENCRYPTION_KEYS = encryption_keys()  # "id:base64 of 32 bytes", several by comma, the first seals
 MAX_TEST_CREDITS_PER_RUN = positive("MAX_TEST_CREDITS_PER_RUN", 10)
 ENABLE_REAL_API_TESTS = env.bool("ENABLE_REAL_API_TESTS", default=False)
 
@@ -416,6 +430,8 @@ LOGGING = {
     "loggers": {
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django_structlog": {"level": LOG_LEVEL if PRODUCTION else "WARNING"},
+        # They tell whole addresses and headers, signatures and keys included, whatever LOG_LEVEL is.
+        **{name: {"level": "WARNING"} for name in ("google", "httpcore", "httpx", "openai", "requests", "urllib3")},
     },
 }
 structlog.configure(

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -27,6 +26,7 @@ from rest_framework.views import APIView
 from workflows import content, deletion, document, pipeline, shapes, uploads
 from workflows.models import Asset, Workflow
 from workflows.prompts import InvalidInput
+from workflows.quote import Line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,9 +64,9 @@ class Execute(APIView):
         if before := pipeline.started_before(_user(request), key, digest):
             return _receipt(before, _lines(before))
         image = _own_image(request, body.get("image"))
-        quote = pipeline.quote(body.get("type"), body.get("prompt"), body.get("options"), image)
+        quote = pipeline.quote(body.get("type"), body.get("prompt"), body.get("options"), image, user=_user(request))
         workflow = pipeline.start(_user(request), quote, key=key, digest=digest)
-        return _receipt(workflow, _lines(workflow) if workflow.replayed else [asdict(line) for line in quote.lines])
+        return _receipt(workflow, _lines(workflow) if workflow.replayed else [_line(line) for line in quote.lines])
 
 
 class Retry(APIView):
@@ -315,6 +315,10 @@ def _lines(workflow: Workflow) -> list[dict[str, Any]]:
         {"stage": step.stage, "provider": step.provider, "model": step.model, "credits": step.price}
         for step in workflow.steps.all()
     ]
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {"stage": line.stage, "provider": line.provider, "model": line.model, "credits": line.credits}
 
 
 def _status(request: Request, workflow: Workflow) -> Response:

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from providers import catalog
 from providers.base import Kind
+from providers.offer import on_offer
 from workflows import pipeline, prompts, uploads
 from workflows.models import Asset, Workflow
 from workflows.prompts import InvalidInput
@@ -54,6 +55,7 @@ class MakeForm(forms.Form):
     def __init__(self, user: "User", *args: Any, pricing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        self.offer = on_offer(user)
         self.pricing = pricing
         self.quote: Quote | None = None
         self.fields["key"].initial = secrets.token_urlsafe(24)
@@ -67,7 +69,10 @@ class MakeForm(forms.Form):
     def _offer(self) -> None:
         """Fill the choices from what the chosen models can do."""
         for name, kind in MODELS.items():
-            self.fields[name].widget.choices = [(catalog.AUTO, _("cheapest")), *map(_model_choice, catalog.live(kind))]
+            self.fields[name].widget.choices = [
+                (catalog.AUTO, _("cheapest")),
+                *(_model_choice(model) for model in self.offer if model.kind == kind),
+            ]
         possible = self._possible()
         for name, default in zip(SHAPE, ("16:9", 5, "720p"), strict=True):
             values = possible[name]
@@ -91,7 +96,7 @@ class MakeForm(forms.Form):
     def _model(self, stage: str) -> catalog.Model | None:
         service = SERVICES[stage]
         try:
-            return service.model({service.model_option: self[service.model_option].value() or catalog.AUTO})
+            return service.model({service.model_option: self[service.model_option].value() or catalog.AUTO}, self.offer)
         except InvalidInput:
             return None
 
@@ -154,7 +159,9 @@ class MakeForm(forms.Form):
             self.image_asset = self._own_image(data.get("image"))
             stand_in = Asset(kind=Asset.Kind.IMAGE, width=16, height=9) if data["upload"] or self.pricing else None
             prompt = data["prompt"] or ("…" if self.pricing else "")
-            self.quote = pipeline.quote(data["type"], prompt, self._options(), stand_in or self.image_asset)
+            self.quote = pipeline.quote(
+                data["type"], prompt, self._options(), stand_in or self.image_asset, user=self.user
+            )
         except InvalidInput as invalid:
             self._blame(invalid)
         return data
@@ -205,7 +212,9 @@ class MakeForm(forms.Form):
         """The upload stays only if the run that uses it begins."""
         workflow = None
         try:
-            quote = pipeline.quote(self.cleaned_data["type"], self.cleaned_data["prompt"], self._options(), uploaded)
+            quote = pipeline.quote(
+                self.cleaned_data["type"], self.cleaned_data["prompt"], self._options(), uploaded, user=self.user
+            )
             workflow = pipeline.start(self.user, quote, key=key, digest=digest)
             return workflow
         finally:

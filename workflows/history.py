@@ -1,13 +1,11 @@
-"""Every change of status leaves a line with its time; the lines of a transaction are written together."""
+"""Every change of status leaves a line with its time; the lines of a transaction are written together.
+
+That a workflow came to be is on its own row, as `created`.
+"""
 
 from workflows import states
 from workflows.models import Attempt, Step, Transition, Workflow
 from workflows.states import Status
-
-
-def opened(workflow: Workflow) -> None:
-    """Note that a workflow came to be."""
-    workflow.moves.append(Transition(workflow=workflow, new=Status.PENDING))
 
 
 def move_workflow(workflow: Workflow, new: Status, reason: str = "") -> None:

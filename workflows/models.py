@@ -152,6 +152,8 @@ class Step(models.Model):
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=60)
     price = models.PositiveIntegerField(help_text=_("credits, as quoted"))
+    automatic = models.BooleanField(default=False, help_text=_("the model was left to us, so another may take over"))
+    own_key = models.BooleanField(default=False, help_text=_("paid with the user's own key"))
     charged = models.PositiveIntegerField(default=0, help_text=_("credits taken for it"))
     text = models.TextField(blank=True, help_text=_("the improved prompt"))
     asset = models.ForeignKey(Asset, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -20,10 +20,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from credits import ledger
-from providers import catalog
+from providers import catalog, keys
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
-from workflows import calls, history, retries, settlement, tasks
+from workflows import calls, history, line, retries, settlement, succession, tasks
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
 from workflows.services import SERVICES
@@ -95,18 +95,18 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
     steps = Step.objects.bulk_create(
         Step(
             workflow=workflow,
-            stage=line.stage,
+            stage=part.stage,
             position=position,
-            provider=line.provider,
-            model=line.model,
-            price=line.credits,
+            provider=part.provider,
+            model=part.model,
+            price=part.credits,
+            automatic=part.automatic,
+            own_key=part.own_key,
         )
-        for position, line in enumerate(quote.lines, start=1)
+        for position, part in enumerate(quote.lines, start=1)
     )
     ledger.hold(user, quote.credits, reference=workflow.reference)
     _attempt(workflow, steps[0], quote.prompt, number=1).save()
-    history.opened(workflow)
-    history.write(workflow)
     tasks.nudge(workflow.pk)
     return workflow
 
@@ -119,6 +119,7 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
         provider=step.provider,
         model=step.model,
         endpoint=catalog.get(step.model).endpoint,
+        key_id=keys.chosen(step.provider, workflow.user if step.own_key else None),
         prompt=prompt,
         options=workflow.options,
         price=step.price,
@@ -204,6 +205,9 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     if workflow.deadline < timezone.now():
         _give_up(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
+    if attempt.phase == Phase.SUBMIT and (position := line.position(attempt)):
+        _wait_in_line(attempt, position)
+        return None
     make: type[calls.Call] = _CALLS[Phase(attempt.phase)]
     if workflow.cancel_requested and make is calls.Fetch:
         make = calls.Cancel
@@ -215,6 +219,13 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     attempt.next_check_at = Now() + LEASE
     attempt.save()
     return make(attempt, image)
+
+
+def _wait_in_line(attempt: Attempt, position: int) -> None:
+    """Its key runs as many jobs as it may; submitting one more would only be refused."""
+    attempt.queue_position = position
+    attempt.next_check_at = Now() + line.PATIENCE
+    attempt.save()
 
 
 _CALLS: dict[Phase, type[calls.Call]] = {
@@ -265,7 +276,8 @@ def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: 
         case retries.LookUp(after):
             _look_again(attempt, Phase.SUBMITTING, after=after)
         case retries.GiveUp(reason):
-            _give_up(workflow, attempt, reason, error.detail)
+            proven = call.phase == Phase.SUBMIT and not error.sent
+            return _give_up(workflow, attempt, reason, error.detail, proven=proven)
     return None
 
 
@@ -276,8 +288,7 @@ def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job)
     if job.status == JobStatus.SUCCEEDED:
         return _apply_output(workflow, attempt, job)
     if job.status == JobStatus.FAILED:
-        _give_up(workflow, attempt, job.reason or Reason.OTHER, job.detail)
-        return None
+        return _give_up(workflow, attempt, job.reason or Reason.OTHER, job.detail, proven=True)
     if job.status == JobStatus.CANCELED:
         _stop(workflow, attempt)
         return None
@@ -343,10 +354,22 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
     return _attempt(workflow, following, text or attempt.prompt, number=following.made + 1)
 
 
-def _give_up(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> None:
+def _give_up(
+    workflow: Workflow, attempt: Attempt, reason: Reason, detail: str, *, proven: bool = False
+) -> Attempt | None:
+    """End a failed attempt, and the run with it, unless another model may take over: then that one's attempt.
+
+    Another takes over only when it is `proven` that the first will deliver nothing, and for no higher price.
+    """
     attempt.detail = detail
+    if proven and not workflow.cancel_requested and (model := succession.successor(workflow, attempt.step, reason)):
+        _end_attempt(workflow, attempt, Status.FAILED, reason)
+        attempt.step.provider, attempt.step.model = model.provider, model.slug
+        attempt.step.save(update_fields=["provider", "model"])
+        return _attempt(workflow, attempt.step, attempt.prompt, number=attempt.number + 1)
     _end(workflow, attempt, Status.FAILED, reason)
     settlement.finish(workflow, Status.FAILED, reason)
+    return None
 
 
 def _stop(workflow: Workflow, attempt: Attempt) -> None:
@@ -355,13 +378,17 @@ def _stop(workflow: Workflow, attempt: Attempt) -> None:
 
 
 def _end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") -> None:
-    step = attempt.step
+    _end_attempt(workflow, attempt, status, reason)
+    history.move_step(workflow, attempt.step, status, reason)
+    attempt.step.finished = attempt.finished
+    attempt.step.save()
+
+
+def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
     history.move_attempt(workflow, attempt, status, reason)
-    history.move_step(workflow, step, status, reason)
-    attempt.phase, attempt.next_check_at, attempt.progress = Phase.DONE, None, None
-    attempt.finished = step.finished = timezone.now()
+    attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
+    attempt.finished = timezone.now()
     attempt.save()
-    step.save()
 
 
 # --- What people ask for -----------------------------------------------------------------------------------

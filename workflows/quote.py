@@ -3,15 +3,20 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
 
+from providers import catalog
+from providers.offer import on_offer
 from workflows import prompts
 from workflows.models import Asset, Workflow
 from workflows.prompts import InvalidInput
 from workflows.services import SERVICES
 from workflows.services.image_generator import SEED_LIMIT
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 STAGES: dict[str, tuple[str, ...]] = {
     Workflow.Type.COMPLETE: ("enhance", "image", "video"),
@@ -32,6 +37,8 @@ class Line:
     provider: str
     model: str
     credits: int
+    automatic: bool = False
+    own_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,25 +57,32 @@ class Quote:
         return sum(line.credits for line in self.lines)
 
 
-def quote(type: object, prompt: object, options: object = None, image: Asset | None = None) -> Quote:
-    """Check a request and price it. Raises InvalidInput with a sentence for each wrong field.
+def quote(
+    type: object,
+    prompt: object,
+    options: object = None,
+    image: Asset | None = None,
+    *,
+    user: "User | None" = None,
+) -> Quote:
+    """Check a request and price it for a user. Raises InvalidInput with a sentence for each wrong field.
 
     Options that this type of run has no use for are ignored; unknown ones are refused.
     """
     stages = _stages(type)
-    raw = _known(options)
+    raw, among = _known(options), on_offer(user)
     errors: dict[str, str] = {}
     text = _collect(errors, lambda: prompts.clean(prompt)) or ""
     if type == Workflow.Type.VIDEO_FROM_IMAGE:
-        raw = _fit_image(raw, image, errors)
+        raw = _fit_image(raw, image, errors, among)
     cleaned: dict[str, Any] = {}
     for stage in stages:
-        cleaned |= _collect(errors, lambda stage=stage: SERVICES[stage].validate(raw)) or {}
+        cleaned |= _collect(errors, lambda stage=stage: SERVICES[stage].validate(raw, among)) or {}
     if errors:
         raise InvalidInput(errors)
     if cleaned.get("seed") is None:
         cleaned["seed"] = secrets.randbelow(SEED_LIMIT)
-    lines = tuple(_line(stage, cleaned) for stage in stages if stage != "enhance" or cleaned["enhance"])
+    lines = tuple(_line(stage, raw, cleaned, among) for stage in stages if stage != "enhance" or cleaned["enhance"])
     return Quote(str(type), text, cleaned, image if "image" not in stages else None, lines)
 
 
@@ -93,14 +107,16 @@ def _known(options: object) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _fit_image(raw: dict[str, Any], image: Asset | None, errors: dict[str, str]) -> dict[str, Any]:
+def _fit_image(
+    raw: dict[str, Any], image: Asset | None, errors: dict[str, str], among: list[catalog.Model]
+) -> dict[str, Any]:
     """A run from the user's image keeps their words, and its shape unless another is asked for."""
     if image is None or image.kind != Asset.Kind.IMAGE:
         errors["image"] = _("Choose or upload an image to bring to life.")
         return raw
     fitting = {"enhance": False} | raw
     try:
-        ratios = SERVICES["video"].model(raw).ratios
+        ratios = SERVICES["video"].model(raw, among).ratios
     except InvalidInput:
         return fitting
     return {"aspect_ratio": min(ratios, key=lambda ratio: _distance(ratio, image))} | fitting
@@ -120,7 +136,8 @@ def _collect(errors: dict[str, str], check: Any) -> Any:
         return None
 
 
-def _line(stage: str, options: dict[str, Any]) -> Line:
+def _line(stage: str, raw: dict[str, Any], options: dict[str, Any], among: list[catalog.Model]) -> Line:
     service = SERVICES[stage]
-    model = service.model(options)
-    return Line(stage, model.provider, model.slug, service.price(options))
+    model = service.model(options, among)
+    automatic = raw.get(service.model_option, catalog.AUTO) == catalog.AUTO
+    return Line(stage, model.provider, model.slug, service.price(options, among), automatic, model.own_key)

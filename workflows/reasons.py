@@ -12,10 +12,11 @@ Text = str | Promise
 
 @dataclass(frozen=True)
 class Row:
-    """What one reason means to people. `alarm` is for faults of our own that will not go away."""
+    """What one reason means to people. `another`: a different model may do it. `alarm`: staff must know at once."""
 
     sentence: Text
     advice: Text
+    another: bool = False
     alarm: bool = False
 
 
@@ -29,12 +30,16 @@ TABLE: dict[Reason, Row] = {
         _("The provider declined this prompt under its content rules."),
         _("Try other words for what you want to see."),
     ),
-    Reason.RATE_LIMITED: Row(_("The provider stayed too busy for too long."), _("Try again in a few minutes.")),
-    Reason.UNAVAILABLE: Row(_("The provider could not finish it."), _("Try again; usually the second time works.")),
+    Reason.RATE_LIMITED: Row(
+        _("The provider stayed too busy for too long."), _("Try again in a few minutes."), another=True
+    ),
+    Reason.UNAVAILABLE: Row(
+        _("The provider could not finish it."), _("Try again; usually the second time works."), another=True
+    ),
     Reason.TIMED_OUT: Row(_("It took too long."), _("Try again.")),
-    Reason.UNAUTHORIZED: Row(_TEMPORARY, _("Try again later."), alarm=True),
-    Reason.OUT_OF_QUOTA: Row(_TEMPORARY, _("Try again later."), alarm=True),
-    Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), alarm=True),
+    Reason.UNAUTHORIZED: Row(_TEMPORARY, _("Try again later."), another=True, alarm=True),
+    Reason.OUT_OF_QUOTA: Row(_TEMPORARY, _("Try again later."), another=True, alarm=True),
+    Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), another=True, alarm=True),
     Reason.BAD_OUTPUT: Row(_("What the provider made could not be opened."), _("Try again.")),
     Reason.LOST: Row(_("The provider does not know what became of it."), _("Try again.")),
     Reason.OTHER: Row(_("Something went wrong that we did not foresee."), _("Try again.")),

@@ -93,7 +93,6 @@ def test_every_change_of_status_is_on_the_timeline(alice):
     workflow = run(alice, "image-only", "a fox", enhance=False, resolution="480p")
     moves = [(move.stage, move.attempt, move.old, move.new) for move in workflow.transitions.all()]
     assert moves == [
-        ("", None, "", "pending"),
         ("", None, "pending", "running"),
         ("image", None, "pending", "running"),
         ("image", 1, "pending", "queued"),

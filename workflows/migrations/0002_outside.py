@@ -5,36 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('providers', '0002_outside'),
-        ('workflows', '0001_initial'),
+        ("providers", "0002_outside"),
+        ("workflows", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='attempt',
-            name='cost',
-            field=models.FloatField(blank=True, help_text='US cents, as the provider says', null=True),
+            model_name="attempt",
+            name="cost",
+            field=models.FloatField(blank=True, help_text="US cents, as the provider says", null=True),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='endpoint',
+            model_name="attempt",
+            name="endpoint",
             field=models.CharField(blank=True, help_text="the provider's own id of the model", max_length=120),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='handle',
-            field=models.JSONField(default=dict, help_text='what the adapter needs to find the job again'),
+            model_name="attempt",
+            name="handle",
+            field=models.JSONField(default=dict, help_text="what the adapter needs to find the job again"),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='key',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='providers.providerkey'),
+            model_name="attempt",
+            name="key",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="providers.providerkey",
+            ),
         ),
         migrations.AddField(
-            model_name='attempt',
-            name='queue_position',
+            model_name="attempt",
+            name="queue_position",
             field=models.PositiveIntegerField(blank=True, null=True),
         ),
     ]

@@ -4,7 +4,7 @@ A service is pure: it says whether options fit a model, what that costs, what to
 the answer. `pipeline.py` does the moving.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -14,6 +14,7 @@ from providers.base import Job, JobRequest, Kind, Output, Picture, ProviderError
 from workflows.prompts import InvalidInput
 
 Options = dict[str, Any]
+Offer = Sequence[catalog.Model] | None
 
 
 class Service:
@@ -23,22 +24,26 @@ class Service:
     kind: ClassVar[Kind]
     model_option: ClassVar[str]
 
-    def model(self, options: Mapping[str, Any]) -> catalog.Model:
-        """The model that does this stage with these options; raises InvalidInput for one not on offer."""
+    def model(self, options: Mapping[str, Any], among: Offer = None) -> catalog.Model:
+        """The model that does this stage with these options; raises InvalidInput for one not on offer.
+
+        `among` are the models on offer; without it, all that live.
+        """
         wish = options.get(self.model_option, catalog.AUTO)
         try:
-            return catalog.choose(self.kind, wish)
+            return catalog.choose(self.kind, wish, among=among, needs=options)
         except catalog.UnknownModel as error:
-            offered = ", ".join([catalog.AUTO, *(model.slug for model in catalog.live(self.kind))])
+            kind = [model for model in (catalog.live() if among is None else among) if model.kind == self.kind]
+            offered = ", ".join([catalog.AUTO, *(model.slug for model in kind)])
             raise InvalidInput(
                 {self.model_option: _("There is no such model. Choose one of: %(models)s.") % {"models": offered}}
             ) from error
 
-    def validate(self, options: Mapping[str, Any]) -> Options:
+    def validate(self, options: Mapping[str, Any], among: Offer = None) -> Options:
         """This stage's options checked against its model, defaults filled in; raises InvalidInput."""
         raise NotImplementedError
 
-    def price(self, options: Mapping[str, Any]) -> int:
+    def price(self, options: Mapping[str, Any], among: Offer = None) -> int:
         """Credits for this stage, given options that `validate` returned."""
         raise NotImplementedError
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.base import Kind
-from workflows.services.base import Options, Service, one_of, whole_number
+from workflows.services.base import Offer, Options, Service, one_of, whole_number
 
 SEED_LIMIT = 2**31 - 1
 
@@ -16,9 +16,9 @@ class ImageGeneratorService(Service):
     kind: ClassVar[Kind] = Kind.IMAGE
     model_option: ClassVar[str] = "image_model"
 
-    def validate(self, options: Mapping[str, Any]) -> Options:
+    def validate(self, options: Mapping[str, Any], among: Offer = None) -> Options:
         """Ratio, resolution and seed, checked against the image model; raises InvalidInput."""
-        model = self.model(options)
+        model = self.model(options, among)
         return {
             "image_model": model.slug,
             "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, "16:9"),
@@ -26,6 +26,6 @@ class ImageGeneratorService(Service):
             "seed": whole_number(options, "seed", 0, SEED_LIMIT),
         }
 
-    def price(self, options: Mapping[str, Any]) -> int:
+    def price(self, options: Mapping[str, Any], among: Offer = None) -> int:
         """Credits for one still at this resolution."""
-        return self.model(options).cost(resolution=options["resolution"])
+        return self.model(options, among).cost(resolution=options["resolution"])

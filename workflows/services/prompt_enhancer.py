@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from providers.base import Job, Kind, Output, ProviderError, Reason
 from workflows import prompts
 from workflows.prompts import InvalidInput
-from workflows.services.base import Options, Service
+from workflows.services.base import Offer, Options, Service
 
 STYLE_LIMIT = 200  # characters
 
@@ -20,7 +20,7 @@ class PromptEnhancerService(Service):
     kind: ClassVar[Kind] = Kind.TEXT
     model_option: ClassVar[str] = "text_model"
 
-    def validate(self, options: Mapping[str, Any]) -> Options:
+    def validate(self, options: Mapping[str, Any], among: Offer = None) -> Options:
         """`enhance` must be true or false, `style` a short text; raises InvalidInput."""
         enhance = options.get("enhance", True)
         if not isinstance(enhance, bool):
@@ -28,11 +28,11 @@ class PromptEnhancerService(Service):
         style = options.get("style", "")
         if not isinstance(style, str) or style.strip():
             style = prompts.clean(style, field="style", limit=STYLE_LIMIT)
-        return {"enhance": enhance, "style": style.strip(), "text_model": self.model(options).slug}
+        return {"enhance": enhance, "style": style.strip(), "text_model": self.model(options, among).slug}
 
-    def price(self, options: Mapping[str, Any]) -> int:
+    def price(self, options: Mapping[str, Any], among: Offer = None) -> int:
         """Credits for one improved prompt."""
-        return self.model(options).cost()
+        return self.model(options, among).cost()
 
     def keep(self, job: Job) -> Output:
         """The improved prompt, cleaned like any other; raises ProviderError(BAD_OUTPUT) for words we can't use."""

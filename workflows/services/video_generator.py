@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.base import Kind
-from workflows.services.base import Options, Service, one_of, whole_number
+from workflows.services.base import Offer, Options, Service, one_of, whole_number
 from workflows.services.image_generator import SEED_LIMIT
 
 
@@ -15,9 +15,9 @@ class VideoGeneratorService(Service):
     kind: ClassVar[Kind] = Kind.VIDEO
     model_option: ClassVar[str] = "video_model"
 
-    def validate(self, options: Mapping[str, Any]) -> Options:
+    def validate(self, options: Mapping[str, Any], among: Offer = None) -> Options:
         """Ratio, resolution, length and seed, checked against the video model; raises InvalidInput."""
-        model = self.model(options)
+        model = self.model(options, among)
         return {
             "video_model": model.slug,
             "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, "16:9"),
@@ -26,6 +26,6 @@ class VideoGeneratorService(Service):
             "seed": whole_number(options, "seed", 0, SEED_LIMIT),
         }
 
-    def price(self, options: Mapping[str, Any]) -> int:
+    def price(self, options: Mapping[str, Any], among: Offer = None) -> int:
         """Credits for this many seconds at this resolution."""
-        return self.model(options).cost(seconds=options["duration_seconds"], resolution=options["resolution"])
+        return self.model(options, among).cost(seconds=options["duration_seconds"], resolution=options["resolution"])

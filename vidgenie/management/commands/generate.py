@@ -61,7 +61,7 @@ class Command(BaseCommand):
         user = _user(options["user"])
         try:
             image = _upload(user, options["image"])
-            quote = pipeline.quote(options["type"], options["prompt"], _chosen(options), image)
+            quote = pipeline.quote(options["type"], options["prompt"], _chosen(options), image, user=user)
             return pipeline.start(user, quote)
         except InvalidInput as invalid:
             raise CommandError("\n".join(f"{field}: {text}" for field, text in invalid.errors.items())) from invalid

@@ -1,0 +1,89 @@
+"""What is on offer to a user now: models that live, that staff have not switched off, whose provider has a key and
+is well. One query, so that a price can be asked for with every change of an option.
+"""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models.functions import Now
+
+from providers import catalog
+from providers.models import Model, ProviderHealth, ProviderKey
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+# Who answers for whom: Pika is reached through fal, with fal's key.
+KEY_OF = {"pika": "fal"}
+KEYLESS = "sandbox"
+
+
+def on_offer(user: "User | None" = None) -> list[catalog.Model]:
+    """The models that this user can choose from, cheapest first; with a key of their own for the service's fee."""
+    known = {model.slug: model for model in catalog.live()}
+    found = [
+        _for(known[row.slug], row.price_override, row.own_key)
+        for row in _rows(user)
+        if row.slug in known and (row.healthy or row.own_key) and _is_open(row)
+    ]
+    return catalog.by_price(found)
+
+
+def sync(**_: Any) -> None:
+    """Write the shipped models over their rows and mark the others; what staff have set stays. After every migrate."""
+    if Model._meta.db_table not in connection.introspection.table_names():
+        return  # migrated back to before there were rows
+    for model in catalog.MODELS:
+        Model.objects.update_or_create(slug=model.slug, defaults=_columns(model))
+    Model.objects.exclude(slug__in=[model.slug for model in catalog.MODELS]).update(shipped=False)
+
+
+def _rows(user: "User | None") -> Any:
+    keys = ProviderKey.objects.filter(active=True, provider=OuterRef("key_of"))
+    own = keys.filter(owner=user) if user and user.pk else keys.none()
+    ill = ProviderHealth.objects.filter(provider=OuterRef("provider"), open_until__gt=Now())
+    return (
+        Model.objects.filter(enabled=True, shipped=True)
+        .annotate(key_of=_key_of())
+        .annotate(platform_key=Exists(keys.filter(owner=None)), own_key=Exists(own), healthy=~Exists(ill))
+    )
+
+
+def _key_of() -> Any:
+    return Case(*(When(provider=name, then=Value(other)) for name, other in KEY_OF.items()), default=F("provider"))
+
+
+def _is_open(row: Any) -> bool:
+    if row.provider == KEYLESS or settings.PROVIDER_MODE == "simulated":
+        return True
+    return bool(row.platform_key or row.own_key or settings.PROVIDER_KEYS.get(row.key_of))
+
+
+def _for(model: catalog.Model, override: dict[str, Any] | None, own_key: bool) -> catalog.Model:
+    ours = catalog.with_price(model, override) if override else model
+    return dataclasses.replace(ours, own_key=own_key)
+
+
+def _columns(model: catalog.Model) -> dict[str, Any]:
+    return {
+        "provider": model.provider,
+        "kind": model.kind,
+        "name": model.name,
+        "endpoint": model.endpoint,
+        "capabilities": {name: list(values) for name, values in model.abilities.items()}
+        | {"prompt_limit": model.prompt_limit},
+        "price": {
+            "job": float(model.price),
+            "second": float(model.price_per_second),
+            "factors": {name: float(factor) for name, factor in model.resolution_factor.items()},
+        },
+        "price_source": model.price_source,
+        "price_date": model.price_date,
+        "expected_seconds": model.expected_seconds,
+        "retires": model.retires,
+        "successor": model.successor,
+        "shipped": True,
+    }
