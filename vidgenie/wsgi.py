@@ -3,7 +3,13 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vidgenie.settings")
 
 application = get_wsgi_application()
+
+from providers.checks import require_openable_keys  # noqa: E402 (it needs the settings)
+
+require_openable_keys()
+connections.close_all()

@@ -19,6 +19,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
+from providers import crypto, keyring
+from providers.checks import require_openable_keys
 from vidgenie.embedded import EmbeddedDatabaseError, Server
 from vidgenie.processes import KeepsDyingError, Program, keep_alive, revive, stop_together
 
@@ -58,6 +60,8 @@ class Command(BaseCommand):
         """What has to be so before the first request: tables, static files, an account."""
         self.say("Bringing the tables up to date ...")
         call_command("migrate", verbosity=0, interactive=False)
+        make_encryption_key()
+        require_openable_keys()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if settings.PRODUCTION:
             call_command("collectstatic", verbosity=0, interactive=False)
@@ -126,6 +130,19 @@ def first_account() -> str:
     password = secrets.token_urlsafe(12)
     people.create_superuser("admin", "admin@localhost", password)
     return password
+
+
+def make_encryption_key() -> None:
+    """In development, leave a first encryption key under var/; never where something is sealed already."""
+    if settings.ENVIRONMENT != "development" or settings.ENCRYPTION_KEYS or any(keyring.sealed_rows()):
+        return
+    path = settings.ENCRYPTION_KEYS_FILE
+    path.parent.mkdir(exist_ok=True)
+    with (
+        contextlib.suppress(FileExistsError),
+        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file,
+    ):
+        file.write(crypto.new_key() + "\n")
 
 
 def web_server(host: str, port: int) -> list[str]:

@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, close_old_connections
 
 from providers.adapters import sandbox
+from providers.checks import require_openable_keys
 from vidgenie.processes import KeepsDyingError, Program, keep_alive, stop_together
 from workflows import pipeline, tasks
 from workflows.clock import Clock
@@ -40,6 +41,7 @@ class Command(BaseCommand):
 
     def supervise(self) -> None:
         """Start every part, restart what dies, and stop them together."""
+        require_openable_keys()
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         tasks.schedule()
         programs = [_part("queue", "qcluster"), _part("clock", "worker", "--only", "clock")]
