@@ -76,13 +76,10 @@ def _faces(stage: Stage, ridge: Floats, *, top: int, height: int, distance: floa
     shift = (down * side * (0.3 + 0.55 * rough)).astype(np.int32) // 2
     at = np.clip(np.arange(columns)[None, :] - shift, 2, columns - 3)
     slope = (crest[at + 2] - crest[at - 2]) * side
-    lit = smoothstep(-1.0, 3.2, -slope * np.float32(720 / stage.unit) * -1)
+    lit = smoothstep(-1.0, 3.2, slope * np.float32(720 / stage.unit))
     fade = np.exp(-down / np.float32(tall * 0.5))
-    cap = (
-        smoothstep(0.15, 0.85, (np.exp(-down / np.float32(tall * (0.36 if snow else 0.16))) + 0.5 * (rough - 0.5)))
-        if snow
-        else 0.0
-    )
+    high = smoothstep(0.15, 0.85, np.exp(-down / np.float32(tall * 0.36)) + 0.5 * (rough - 0.5))
+    cap = high * np.float32(snow)
     light = lit * fade * (0.38 - 0.16 * distance) + cap * (0.22 + 0.55 * lit) * (1 - 0.55 * distance)
     return resized(np.clip(light, 0, 0.95).astype(np.float32), height, stage.full)
 
