@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from credits import ledger
+from credits import ledger, references
 from credits.models import Entry, Hold
 from credits.policy import RULES
 
@@ -31,10 +31,12 @@ def account(request: Visit) -> HttpResponse:
     """The balance and its history, newest first."""
     entries = Entry.objects.filter(account__user=request.user).select_related("hold").order_by("-created", "-pk")
     page = list(_after(entries, request.GET.get("before"))[: PAGE + 1])
+    holds = Hold.objects.filter(account__user=request.user, status=Hold.Status.OPEN).order_by("-created")
+    meanings = references.meanings(line.reference for line in (*holds, *page))
     context: dict[str, Any] = {
         "account": ledger.balance(request.user),
-        "holds": Hold.objects.filter(account__user=request.user, status=Hold.Status.OPEN).order_by("-created"),
-        "entries": page[:PAGE],
+        "holds": [(hold, meanings.get(hold.reference)) for hold in holds],
+        "entries": [(entry, meanings.get(entry.reference)) for entry in page[:PAGE]],
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,
     }
     return render(request, "credits/account.html", context)

@@ -237,7 +237,9 @@ def _common(several: list[tuple[Any, ...]]) -> list[Any]:
 
 
 def _model_choice(model: catalog.Model) -> tuple[str, str]:
-    return model.slug, model.name
+    least = model.cost(seconds=min(model.seconds, default=0), resolution=next(iter(model.resolutions), ""))
+    price = ngettext("from %(count)d credit", "from %(count)d credits", least) % {"count": least}
+    return model.slug, f"{model.name} · {price}"
 
 
 def _label(name: str, value: Any) -> str:

@@ -11,10 +11,12 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from credits import policy
+from credits.references import Meaning
 from providers import catalog
 from providers.base import Reason
 from workflows import document, reasons, settlement
@@ -192,6 +194,12 @@ class Strip:
             "frame": frame.title.capitalize(),
             "status": Status(frame.status).label,
         }
+
+
+def meanings(ids: Sequence[str]) -> dict[str, Meaning]:
+    """What the ledger's references to these runs stand for: their words, shortened."""
+    runs = Workflow.objects.filter(pk__in=ids).only("prompt")
+    return {str(run.pk): Meaning(Truncator(run.prompt).chars(60), run.get_absolute_url()) for run in runs}
 
 
 def current(frames: Sequence[Frame]) -> Frame:

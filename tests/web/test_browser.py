@@ -1,5 +1,6 @@
 """A real browser walks through the product. The pipeline is driven by the test, so nothing here waits for a clock."""
 
+from itertools import product
 from urllib.parse import urlsplit
 
 import pytest
@@ -173,18 +174,17 @@ def test_a_draft_outlives_a_reload(signed_in, page, live_server):
     assert page.get_by_label("What should we see?").input_value() == "a half-written"
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_stands_in_anybodys_way(browser, signed_in, live_server, addresses, theme, width):
+def test_nothing_stands_in_anybodys_way(browser, signed_in, live_server, addresses):
     stranger = browser.new_context()
     for context, pages in ((signed_in, addresses), (stranger, STRANGERS)):
         page = context.new_page()
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 800})
         for name, address in pages.items():
             page.goto(live_server.url + address)
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+            for theme, width in product(("dark", "light"), (360, 1280)):
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+                page.set_viewport_size({"width": width, "height": 800})
+                found = Axe().run(page)
+                assert found.violations_count == 0, f"{name}, {theme}, {width}: {found.generate_report()}"
     stranger.close()
 
 

@@ -43,6 +43,11 @@ def test_the_button_says_the_price_and_what_is_left(as_alice):
     assert "285 left after" in page
 
 
+def test_each_model_says_what_it_costs_at_least(as_alice):
+    page = as_alice.get(URL).content.decode()
+    assert '<option value="sandbox/motion">Sandbox motion · from 2 credits</option>' in page
+
+
 def test_pressing_it_holds_the_price_and_shows_the_run(as_alice, alice):
     answer = as_alice.post(URL, box())
     workflow = Workflow.objects.get()
@@ -78,7 +83,11 @@ def test_each_visit_has_a_key_of_its_own(as_alice):
         ("prompt", "a\u202eb", "Character 2 is an invisible control character; take it out."),
         ("prompt", "a\x07b", "Character 2 is an invisible control character; take it out."),
         ("type", "opera", "Choose one of: complete, image-only, video-from-image."),
-        ("aspect_ratio", "5:1", "This model cannot do &#x27;5:1&#x27;. Choose one of: 16:9, 9:16, 1:1, 4:3, 3:4, 21:9."),
+        (
+            "aspect_ratio",
+            "5:1",
+            "This model cannot do &#x27;5:1&#x27;. Choose one of: 16:9, 9:16, 1:1, 4:3, 3:4, 21:9.",
+        ),
         ("duration_seconds", "7", "This model cannot do 7. Choose one of: 2, 3, 4, 5, 6, 8, 10."),
         ("duration_seconds", "long", "Enter a whole number."),
         ("resolution", "8k", "This model cannot do &#x27;8k&#x27;. Choose one of: 480p, 720p, 1080p."),

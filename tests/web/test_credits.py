@@ -5,6 +5,7 @@ import uuid
 from credits import ledger, views
 from credits.policy import RULES
 from tests.pipeline import run, start
+from workflows import deletion
 
 SMALL = {"resolution": "480p", "duration_seconds": 2}
 URL = "/credits/"
@@ -23,9 +24,16 @@ def test_it_tells_each_change_in_words(as_alice, alice):
     page = as_alice.get(URL).content.decode()
     assert "Welcome: a gift to begin with" in page
     assert '<td class="n">+300</td><td class="n">300</td>' in page
-    assert f'href="/workflows/{workflow.pk}/"' in page
+    assert f'href="/workflows/{workflow.pk}/" dir="auto"><q>a fox #sim:fail@video</q></a>' in page
     assert "5 were held, the rest came back" in page
     assert '<td class="n">-3</td><td class="n">297</td>' in page
+
+
+def test_a_deleted_run_keeps_its_line_and_loses_its_words(as_alice, alice):
+    deletion.delete(run(alice, "image-only", "a secret", resolution="480p"))
+    page = as_alice.get(URL).content.decode()
+    assert "a deleted run</a>" in page
+    assert "a secret" not in page
 
 
 def test_a_grant_says_why(as_alice, alice):
@@ -41,7 +49,7 @@ def test_it_goes_on_where_the_page_ended(as_alice, alice, monkeypatch):
         ledger.grant(alice, 1, key=f"test {number}", reason=f"gift {number}")
     first = as_alice.get(URL)
     second = as_alice.get(URL, {"before": first.context["more"]})
-    reasons = [entry.reason for answer in (first, second) for entry in answer.context["entries"]]
+    reasons = [entry.reason for answer in (first, second) for entry, _ in answer.context["entries"]]
     assert reasons == ["gift 2", "gift 1", "gift 0", "sign-up"]
     assert second.context["more"] is None
 

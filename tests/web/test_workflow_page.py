@@ -7,9 +7,7 @@ from django.core.files.storage import default_storage
 
 from credits import ledger
 from credits.ledger import Balance
-from providers.adapters import sandbox
 from tests.pipeline import finish, run, start
-from workflows import pipeline
 from workflows.models import Asset, Workflow
 
 SMALL = {"resolution": "480p", "duration_seconds": 2, "seed": 7}
@@ -30,7 +28,7 @@ def test_a_run_that_just_began_shows_what_is_held(as_alice, alice):
     workflow = start(alice, "complete", "a fox in the snow", **SMALL)
     text = page(as_alice, workflow)
     assert "5 credits held, nothing taken until you have it." in text
-    assert "Cancel – 5 come back" in text
+    assert "5 come back" in text
     assert 'hx-trigger="every 1s"' in text
     assert '<meta http-equiv="refresh" content="3">' in text
 
@@ -42,12 +40,12 @@ def test_the_still_is_there_before_the_video(as_alice, alice):
     still = workflow.steps.get(stage="image").asset
     assert still.thumbnail_url in text
     assert "<video" not in text
-    assert "Cancel – 2 come back" in text
+    assert "2 come back" in text
 
 
 def test_cancel_gives_back_exactly_what_it_said(as_alice, alice):
     workflow = finish(start(alice, "complete", "a fox in the snow #sim:slow=600@video", **SMALL))
-    assert "Cancel – 2 come back" in page(as_alice, workflow)
+    assert "2 come back" in page(as_alice, workflow)
     as_alice.post(f"/workflows/{workflow.pk}/cancel/")
     finish(workflow)
     assert ledger.balance(alice) == Balance(300 - 3, 0)
@@ -151,7 +149,7 @@ def test_what_moved_is_answered_anew(as_alice, alice):
     assert after.status_code == 200
     assert "hx-trigger" not in after.content.decode()
     assert 'data-says="It is made."' in after.content.decode()
-    assert '<b>295</b> <span>credits</span>' in after.content.decode()
+    assert "<b>295</b> <span>credits</span>" in after.content.decode()
 
 
 def test_progress_is_told_only_where_the_provider_tells_it(as_alice, alice):
