@@ -1,18 +1,162 @@
-"""What staff see of the sandbox provider's own books. They are the provider's, so nothing in them is edited here."""
+"""What staff see of providers: keys, which go in and never come out again, and the sandbox provider's own books."""
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from providers.models import SandboxJob
+from providers import crypto, keys
+from providers.models import ProviderKey, SandboxJob
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
+
+
+class WriteOnly(forms.Textarea):
+    """A field that takes a secret and never shows it, not even when the form comes back with a complaint."""
+
+    def __init__(self) -> None:
+        super().__init__({"rows": 3, "autocomplete": "off", "spellcheck": "false", "autocapitalize": "off"})
+
+    def format_value(self, value: Any) -> str:
+        """Nothing."""
+        return ""
+
+
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new key of the platform; it takes the place of the one there was."""
+
+    provider = forms.ChoiceField(label=_("Provider"))
+    key = forms.CharField(
+        label=_("Key"),
+        strip=False,
+        required=False,  # keys.store has the better sentence
+        widget=WriteOnly,
+        help_text=_("Sealed when saved, never shown again, and tried by one call that is not billed."),
+    )
+
+    class Meta:
+        model = ProviderKey
+        fields = ["provider"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["provider"].choices = [(name, name) for name in keys.keyed_providers()]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what cannot be a key of the provider, and any key where there is nothing to seal it with."""
+        cleaned = super().clean() or {}
+        if not crypto.ring().ids:
+            raise forms.ValidationError(
+                _(
+                    "There is no encryption key to seal it with. Set VIDGENIE_ENCRYPTION_KEYS and restart: "
+                    "`manage.py rotate_encryption_keys --new-key` prints a value for it."
+                )
+            )
+        if "provider" in cleaned:
+            try:
+                keys.require_shape(cleaned["provider"], cleaned.get("key", ""))
+            except keys.KeyRefused as error:
+                self.add_error("key", str(error))
+        return cleaned
+
+
+@admin.register(ProviderKey)
+class ProviderKeyAdmin(ModelAdmin):
+    """Keys are added, tried and taken away. Users' own are listed too, so that staff see why a run fails."""
+
+    list_display = ["provider", "whose", "recognized", "active", "verdict", "checked"]
+    list_filter = ["provider", "active"]
+    list_select_related = ["owner"]
+    search_fields = ["owner__username", "owner__email", "fingerprint", "last_four"]
+    ordering = ["-active", "provider", "-created"]
+    show_full_result_count = False
+    fields = ["provider", "whose", "fingerprint", "last_four", "active", "created", "verdict", "checked"]
+    readonly_fields = ["whose"]
+    form = KeyForm
+    actions = ["check_now", "take_away"]
+    change_form_template = "admin/shown.html"
+
+    class Media:
+        css = {"all": ["css/admin.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ProviderKey]:
+        """Without the sealed text: no page has a use for it."""
+        return super().get_queryset(request).defer("sealed")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Two to fill in for a new key; an old one is only looked at."""
+        return ["provider", "key"] if obj is None else self.fields
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a new key, nothing."""
+        return [] if obj is None else self.readonly_fields
+
+    @admin.display(description=_("of"), ordering="owner__username")
+    def whose(self, key: ProviderKey) -> str:
+        return str(key.owner) if key.owner else str(_("the platform"))
+
+    @admin.display(description=_("key"))
+    def recognized(self, key: ProviderKey) -> str:
+        return f"{key.fingerprint} …{key.last_four}" if key.fingerprint else "…"
+
+    def save_model(self, request: HttpRequest, obj: ProviderKey, form: Any, change: bool) -> None:
+        """Seal and keep the key; what its check says is told once everything is committed."""
+        keys.store(form.cleaned_data["provider"], form.cleaned_data["key"], row=obj.pk)
+        obj.refresh_from_db()
+        transaction.on_commit(lambda: self._tell(request, obj), robust=True)
+
+    def _tell(self, request: HttpRequest, key: ProviderKey) -> None:
+        """What the last check said of a key, as a message."""
+        key.refresh_from_db(fields=["verdict"])
+        messages.info(request, f"{key}: {key.verdict}")
+
+    @admin.action(description=_("Check now"), permissions=["act"])
+    def check_now(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
+        """One unbilled call with each of these keys."""
+        for key in queryset.filter(active=True):
+            verdict = keys.check(key.provider, key.pk)
+            messages.add_message(
+                request, messages.SUCCESS if verdict.fine else messages.WARNING, f"{key}: {verdict.text}"
+            )
+
+    @admin.action(description=_("Take away"), permissions=["act"])
+    def take_away(self, request: HttpRequest, queryset: QuerySet[ProviderKey]) -> None:
+        """Erase these keys; their rows stay."""
+        for key in queryset:
+            keys.take_away(key)
+            self.log_change(request, key, str(_("Taken away.")))
+            messages.success(request, _("%(key)s is taken away.") % {"key": key})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of one key, with what can be done about it."""
+        actions = [(name, text) for _function, name, text in filter(None, self.get_actions(request).values())]
+        here = actions if object_id else []
+        return super().changeform_view(request, object_id, form_url, {"actions_here": here} | (extra_context or {}))
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may use the actions: Django's "can change"."""
+        return request.user.has_perm("providers.change_providerkey")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: a key is replaced by a new one."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never: runs remember their key by its row."""
+        return False
 
 
 @admin.register(SandboxJob)

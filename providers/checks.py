@@ -74,9 +74,11 @@ def require_openable_keys() -> None:
 
 def _out_of_reach(ids: Counter[str]) -> Error:
     ring, total = crypto.ring().ids, sum(ids.values())
-    asked = ", ".join(f"{number} by {key_id or 'nothing we know'}" for key_id, number in sorted(ids.items()))
+    sealed_by = ", ".join(
+        f"sealed by {key_id or 'nothing we know'}: {number}" for key_id, number in sorted(ids.items())
+    )
     return Error(
-        f"{total} sealed provider keys do not open. They were sealed {asked}; "
+        f"Sealed provider keys that do not open: {total} ({sealed_by}). "
         f"VIDGENIE_ENCRYPTION_KEYS has {', '.join(ring) or 'no key'}.",
         hint="Put the encryption key back that sealed them (the same id may hide another key). If it is lost for good: "
         "`manage.py rotate_encryption_keys --forget-unopenable` erases these provider keys, to be typed in anew.",

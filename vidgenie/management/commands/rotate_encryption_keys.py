@@ -34,7 +34,7 @@ class Command(BaseCommand):
         if retire is not None:
             self.retire(ring, retire)
         elif forget_unopenable:
-            self.stdout.write(f"{keyring.forget_unopenable(ring)} provider keys erased.")
+            self.stdout.write(f"Provider keys erased: {keyring.forget_unopenable(ring)}")
         else:
             self.rotate(ring)
 
@@ -52,15 +52,15 @@ class Command(BaseCommand):
         )
         self.counts()
         if progress.unopenable:
-            raise CommandError(f"{progress.unopenable} do not open with any key in VIDGENIE_ENCRYPTION_KEYS.")
+            raise CommandError(
+                f"Provider keys that do not open with any key in VIDGENIE_ENCRYPTION_KEYS: {progress.unopenable}"
+            )
 
     def retire(self, ring: Ring, key_id: str) -> None:
         """Refuse while anything needs this key."""
         used = keyring.count_by_key()[key_id]
         if used:
-            raise CommandError(
-                f"{used} provider keys are sealed with {key_id}. Seal them anew first: run this command."
-            )
+            raise CommandError(f"Provider keys sealed with {key_id}: {used}. Seal them anew first: run this command.")
         if ring.ids[:1] == (key_id,):
             raise CommandError(f"{key_id} is the key that seals: put another one before it first.")
         self.stdout.write(f"Nothing is sealed with {key_id}. Take it out of VIDGENIE_ENCRYPTION_KEYS and restart.")
