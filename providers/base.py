@@ -61,7 +61,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What we ask of a provider: one submission of one step, complete in itself. `model` is the provider's own id."""
+    """What we ask of a provider: one submission of one step, complete in itself.
+
+    `model` is the provider's own id, `price` what its user is asked for it, in credits.
+    """
 
     kind: Kind
     model: str
@@ -69,6 +72,7 @@ class JobRequest:
     options: Mapping[str, Any]
     reference: str
     image: Picture | None = None
+    price: int = 0
 
 
 @dataclass(frozen=True)

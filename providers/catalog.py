@@ -18,6 +18,7 @@ from django.utils import timezone
 from providers.base import Kind
 
 AUTO = "auto"
+USUAL = {"aspect_ratio": "16:9", "resolution": "720p", "duration_seconds": 5}  # what is meant when nothing is said
 DATA = Path(__file__).with_name("catalog.toml")
 
 
@@ -150,13 +151,17 @@ def choose(
     offered = [model for model in (live() if among is None else among) if model.kind == kind]
     if wish == AUTO and offered:
         offered = [model for model in offered if model.provider != "sandbox"] or offered
-        able = (model for model in offered if all(model.can(*need) for need in (needs or {}).items()))
-        return next(able, offered[0])
+        asked = dict(needs or {})
+        return _able(offered, USUAL | asked) or _able(offered, asked) or offered[0]
     slug = ALIASES.get(str(wish), wish)
     for model in offered:
         if model.slug == slug:
             return model
     raise UnknownModel(f"There is no {kind} model {wish!r} on offer.")
+
+
+def _able(models: Sequence[Model], needs: Mapping[str, Any]) -> Model | None:
+    return next((model for model in models if all(model.can(*need) for need in needs.items())), None)
 
 
 def with_price(model: Model, price: Mapping[str, Any]) -> Model:

@@ -12,9 +12,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from providers import keys
+from providers import budget, health, keys
 from providers.adapters.sandbox import SandboxAdapter
-from providers.base import Adapter, Job, JobRef, JobRequest, Output
+from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
 
 ADAPTERS: dict[str, Adapter] = {"sandbox": SandboxAdapter()}
 _INBOX = "inbox:"
@@ -27,8 +27,16 @@ class CalledInTransaction(RuntimeError):
 def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Job:
     """Start a job; the only call that costs money. Raises ProviderError."""
     adapter = _adapter(provider)
-    with keys.opened(adapter, key) as token:
-        job = _redacted(adapter.submit(request, token=token), token)
+    budget.spend(provider, request.price)
+    try:
+        with keys.opened(adapter, key) as token:
+            job = _redacted(adapter.submit(request, token=token), token)
+    except ProviderError as error:
+        if adapter.needs_key and not keys.is_own(key):
+            health.went_wrong(provider, error)
+        raise
+    if adapter.needs_key:
+        health.went_well(provider)
     return _spooled(job, request.reference)
 
 

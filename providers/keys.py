@@ -79,6 +79,11 @@ def chosen(provider: str, user: "User | None" = None) -> UUID | None:
     return found.order_by("-active", "-created").values_list("pk", flat=True).first()
 
 
+def is_own(key: UUID | None) -> bool:
+    """Whether this is a user's key, and not the platform's."""
+    return key is not None and ProviderKey.objects.filter(pk=key, owner__isnull=False).exists()
+
+
 def available(provider: str, user: "User | None" = None) -> bool:
     """Whether there is a key to call this provider with: this user's, the platform's or the environment's."""
     name = provider_of_key(provider)

@@ -5,7 +5,7 @@ nothing, or the ProviderError that came of it.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
 
@@ -82,8 +82,10 @@ class Submit(Call):
 
     def _request(self) -> JobRequest:
         attempt = self.attempt
-        model = attempt.model.partition("/")[2]
-        return SERVICES[self.stage].ask(model, attempt.prompt, attempt.options, str(attempt.pk), _picture(self.image))
+        asked = SERVICES[self.stage].ask(
+            attempt.endpoint, attempt.prompt, attempt.options, str(attempt.pk), _picture(self.image)
+        )
+        return replace(asked, price=attempt.price)
 
 
 class Find(Call):

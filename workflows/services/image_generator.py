@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.base import Kind
+from providers.catalog import USUAL
 from workflows.services.base import Offer, Options, Service, one_of, whole_number
 
 SEED_LIMIT = 2**31 - 1
@@ -21,8 +22,8 @@ class ImageGeneratorService(Service):
         model = self.model(options, among)
         return {
             "image_model": model.slug,
-            "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, "16:9"),
-            "resolution": one_of(options, "resolution", model.resolutions, "720p"),
+            "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, USUAL["aspect_ratio"]),
+            "resolution": one_of(options, "resolution", model.resolutions, USUAL["resolution"]),
             "seed": whole_number(options, "seed", 0, SEED_LIMIT),
         }
 

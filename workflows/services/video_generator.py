@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.base import Kind
+from providers.catalog import USUAL
 from workflows.services.base import Offer, Options, Service, one_of, whole_number
 from workflows.services.image_generator import SEED_LIMIT
 
@@ -20,9 +21,9 @@ class VideoGeneratorService(Service):
         model = self.model(options, among)
         return {
             "video_model": model.slug,
-            "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, "16:9"),
-            "resolution": one_of(options, "resolution", model.resolutions, "720p"),
-            "duration_seconds": one_of(options, "duration_seconds", model.seconds, 5),
+            "aspect_ratio": one_of(options, "aspect_ratio", model.ratios, USUAL["aspect_ratio"]),
+            "resolution": one_of(options, "resolution", model.resolutions, USUAL["resolution"]),
+            "duration_seconds": one_of(options, "duration_seconds", model.seconds, USUAL["duration_seconds"]),
             "seed": whole_number(options, "seed", 0, SEED_LIMIT),
         }
 
