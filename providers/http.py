@@ -8,6 +8,8 @@ leaves a ProviderCall row. Nothing raised or kept here holds an address, a heade
 import email.utils
 import ipaddress
 import json
+import math
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,10 +20,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests_hardened.config import Config
-from requests_hardened.ip_filter import InvalidIPAddress
-from requests_hardened.manager import Manager
 
+from providers import wire
 from providers.base import ProviderError, Reason
 from providers.models import ProviderCall
 
@@ -32,6 +32,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024  # bytes; inline videos come as base64 in JSON
 FILE_LIMIT = 512 * 1024 * 1024  # bytes
 FILE_DEADLINE = 300.0  # seconds
 HOPS = 5  # redirects of a download
+LONGEST_WAIT = 86_400.0  # seconds; nobody means more
+QUOTED = 300  # characters of a provider's own words
 
 _BY_STATUS = {
     400: Reason.INVALID_INPUT,
@@ -48,6 +50,11 @@ _BY_STATUS = {
 }
 
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+|data:\S+", re.IGNORECASE)
+# Keys as our providers write them, whole or half hidden, and anything long that looks like nothing else.
+_KEY = re.compile(r"\b(?:sk|key|pk|rk)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}|\bya29\.\S+|\beyJ[\w.-]{20,}|[\w+/=]{64,}")
+
+
 @dataclass(frozen=True)
 class Purpose:
     """Who calls whom for what; goes into the row that the call leaves."""
@@ -59,11 +66,13 @@ class Purpose:
 
 @dataclass
 class Answer:
-    """What came back, in full. `cost` may be set by the adapter, in US cents."""
+    """What came back, in full."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    row: ProviderCall | None = field(default=None, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def ok(self) -> bool:
@@ -83,6 +92,19 @@ class Answer:
         if not isinstance(found, dict):
             raise ProviderError(Reason.UNAVAILABLE, f"answered {self.status} with JSON that is no object")
         return found
+
+    def quote(self, text: object) -> str:
+        """The provider's words, fit to be kept: cut short, on one line, without our keys and without addresses."""
+        said = " ".join(str(text).split())
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            said = said.replace(secret, "[key]")
+        return _KEY.sub("[key]", _ADDRESS.sub("[address]", said))[:QUOTED]
+
+    def costs(self, cents: float | None) -> None:
+        """Note on the call's row what it took, in US cents."""
+        if self.row is not None and cents is not None:
+            self.row.cost = cents
+            self.row.save(update_fields=["cost"])
 
 
 def call(
@@ -104,15 +126,15 @@ def call(
     did not arrive.
     """
     require_origin(url, origin)
-    with _noted(purpose) as row, _translated(), requests.Session() as session:
-        session.trust_env = False
+    with noted(purpose) as row, wire.Line(deadline) as line, _translated(line), _session(line) as session:
         response = session.request(
             method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **body
         )
         row.status = response.status_code
-        content = b"".join(_blocks(response, deadline, limit))
+        content = b"".join(_blocks(response, limit))
+        _require_in_time(line)
         row.size = len(content)
-        return Answer(response.status_code, response.headers, content)
+    return Answer(row.status, response.headers, content, row, _secrets(headers))
 
 
 def refuse(answer: Answer, detail: str = "", *, reason: Reason | None = None) -> ProviderError:
@@ -123,23 +145,30 @@ def refuse(answer: Answer, detail: str = "", *, reason: Reason | None = None) ->
     found = reason or _BY_STATUS.get(answer.status)
     if found is None:
         found = Reason.UNAVAILABLE if answer.status >= 500 or answer.status < 400 else Reason.INVALID_INPUT
-    text = f"{answer.status} {detail}".strip()[:500]
+    text = f"{answer.status} {answer.quote(detail)}".strip()
     return ProviderError(found, text, sent=answer.status >= 500, retry_after=retry_after(answer.headers))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as the headers ask, None where they don't or where it makes no sense."""
-    milliseconds = headers.get("retry-after-ms", "")
-    if milliseconds.isdigit():
-        return int(milliseconds) / 1000
     value = headers.get("retry-after", "").strip()
-    if value.isdigit():
-        return float(value) or None
+    seconds = _number(headers.get("retry-after-ms", ""), 1000) or _number(value) or _until(value)
+    return min(seconds, LONGEST_WAIT) if seconds and seconds > 0 else None
+
+
+def _number(value: str, parts: int = 1) -> float | None:
     try:
-        seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        number = float(value) / parts
+    except ValueError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _until(value: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(value).timestamp() - time.time()
     except (ValueError, TypeError, OverflowError):
         return None
-    return seconds if seconds > 0 else None
 
 
 def require_origin(url: str, origin: str) -> None:
@@ -170,23 +199,15 @@ def download(
 
     Addresses that lead into our own network are refused, unless the API itself is on loopback. Raises ProviderError.
     """
-    guard = Manager(
-        Config(
-            ip_filter_enable=True,
-            ip_filter_allow_loopback_ips=is_loopback(origin),
-            never_redirect=True,
-            default_timeout=(CONNECT, READ),
-        )
-    )
-    with _noted(purpose) as row, _translated(), guard.get_session() as session:  # type: ignore[no-untyped-call]
-        session.trust_env = False
+    line = wire.Line(FILE_DEADLINE, guarded=True, loopback=is_loopback(origin))
+    with noted(purpose) as row, line, _translated(line), _session(line) as session:
         response = _follow(session, url, origin, headers)
         row.status = response.status_code
         if not 200 <= response.status_code < 300:
             answer = Answer(response.status_code, response.headers, b"")
             reason = Reason.LOST if response.status_code in (401, 403, 404, 410) else None
             raise refuse(answer, "for the file", reason=reason)
-        target = _to_disk(response, limit)
+        target = _to_disk(response, line, limit)
         row.size = target.tell()
         target.seek(0)
         return target
@@ -220,25 +241,41 @@ def _place(url: str) -> tuple[str, str, int] | None:
     return ours.scheme, host, port
 
 
-def _blocks(response: requests.Response, deadline: float, limit: int) -> Iterator[bytes]:
-    end, size = time.monotonic() + deadline, 0
+def _session(line: wire.Line) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    session.mount("https://", line)
+    session.mount("http://", line)
+    return session
+
+
+def _secrets(headers: Mapping[str, str] | None) -> frozenset[str]:
+    """All that may be a key in what we send, in whole and in parts: providers quote them in their errors."""
+    words = re.split(r"[\s:]", " ".join((headers or {}).values()))
+    return frozenset(word for word in words if len(word) >= 8 and "/" not in word)
+
+
+def _blocks(response: requests.Response, limit: int) -> Iterator[bytes]:
+    size = 0
     for block in response.iter_content(64 * 1024):
         size += len(block)
         if size > limit:
             raise ProviderError(Reason.UNAVAILABLE, f"the answer is larger than {limit} bytes")
-        if time.monotonic() > end:
-            raise ProviderError(Reason.TIMED_OUT, f"the answer took longer than {deadline:.0f} s")
         yield block
 
 
-def _to_disk(response: requests.Response, limit: int) -> IO[bytes]:
+def _require_in_time(line: wire.Line) -> None:
+    """A connection that was cut at the deadline can look like an answer that ended."""
+    if line.late:
+        raise ProviderError(Reason.TIMED_OUT, "the answer took too long")
+
+
+def _to_disk(response: requests.Response, line: wire.Line, limit: int) -> IO[bytes]:
     target = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
     try:
-        for block in _blocks(response, FILE_DEADLINE, limit):
+        for block in _blocks(response, limit):
             target.write(block)
-        expected = response.headers.get("content-length", "")
-        if expected.isdigit() and "content-encoding" not in response.headers and target.tell() != int(expected):
-            raise ProviderError(Reason.UNAVAILABLE, "the file was cut short")
+        _require_in_time(line)
     except BaseException:
         target.close()
         raise
@@ -246,7 +283,7 @@ def _to_disk(response: requests.Response, limit: int) -> IO[bytes]:
 
 
 @contextmanager
-def _noted(purpose: Purpose) -> Iterator[ProviderCall]:
+def noted(purpose: Purpose) -> Iterator[ProviderCall]:
     """Leave a row for the call, however it ends."""
     row = ProviderCall(provider=purpose.provider, model=purpose.model, operation=purpose.operation)
     start = time.monotonic()
@@ -261,23 +298,23 @@ def _noted(purpose: Purpose) -> Iterator[ProviderCall]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(line: wire.Line) -> Iterator[None]:
     """requests' exceptions hold whole addresses; ours say what happened and whether the request may have arrived."""
     try:
         yield
-    except InvalidIPAddress as error:
-        raise ProviderError(Reason.BAD_OUTPUT, "an address inside a private network was refused", sent=False) from error
+    except wire.Refused as error:
+        raise ProviderError(Reason.BAD_OUTPUT, str(error), sent=False) from None
     except requests.Timeout as error:
         arrived = not isinstance(error, requests.ConnectTimeout)
         raise ProviderError(Reason.TIMED_OUT, type(error).__name__, sent=arrived) from None
-    except requests.ConnectionError as error:
-        raise ProviderError(Reason.UNAVAILABLE, type(error).__name__, sent=not _never_connected(error)) from None
-    except requests.RequestException as error:
-        raise ProviderError(Reason.UNAVAILABLE, type(error).__name__) from None
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+        reason = Reason.TIMED_OUT if line.late else Reason.UNAVAILABLE
+        raise ProviderError(reason, type(error).__name__, sent=line.stood or not _never_left(error)) from None
 
 
-def _never_connected(error: requests.ConnectionError) -> bool:
-    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError):
+def _never_left(error: Exception) -> bool:
+    """Whether the request surely stayed here, given that no connection of ours ever stood."""
+    if isinstance(error, requests.exceptions.SSLError | requests.exceptions.ProxyError | ValueError):
         return True
     cause = getattr(error.args[0], "reason", error.args[0]) if error.args else None
     return isinstance(cause, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError)
