@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LONGEST = 8192  # characters; a service account has some 2,400
+ROUNDS = 50  # more than anybody has tabs open on one form
 _TELLING = 12  # characters from which on a part of a key is worth hiding
 _HIDDEN = "•••"
 
@@ -280,13 +281,13 @@ def _no_key(adapter: Adapter) -> ProviderError:
 def _replace(new: ProviderKey) -> None:
     """Erase the active key of the same owner and put the new one in its place, whoever else does so now."""
     former = ProviderKey.objects.filter(provider=new.provider, owner=new.owner, active=True)
-    for last in (False, False, True):
+    for rounds_left in reversed(range(ROUNDS)):
         try:
             with transaction.atomic():
                 former.update(active=False, sealed="")
                 new.save(force_insert=True)
         except IntegrityError:  # somebody else's came in between; the next round finds it
-            if last:
+            if not rounds_left:
                 raise
         else:
             return
