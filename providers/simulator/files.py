@@ -1,0 +1,95 @@
+"""What jobs have made, at addresses that expire, break off, redirect and lie as providers' own do."""
+
+from starlette.responses import RedirectResponse, Response
+
+from .answers import Drops, Half, Refused, as_json, page
+from .app import Call, Door, foreign
+from .jobs import Job
+
+SIGNED_FOR = 24 * 3600.0  # seconds
+
+
+def address(base: str, job: Job, number: int = 0) -> str:
+    """Where a job's file is; each time the job is looked at, the address is a fresh one."""
+    return f"{base}/{job.notes['media']}/files/{job.id}/{job.handed_out}/{number}/out.mp4"
+
+
+def complain(kind: str, detail: str = "") -> Refused:
+    """A content server's errors say little."""
+    status = {"rate_limited": 429, "unauthorized": 403, "not_found": 404, "no_route": 404}.get(kind, 500)
+    return Refused(status, {"detail": kind})
+
+
+async def media(call: Call) -> Response:
+    """GET of a made file. These hosts take no keys: a request that brings one is a leak, and refused."""
+    if call.header("authorization"):
+        raise Refused(400, {"detail": "Only one auth mechanism allowed"})
+    provider = call.path("provider")
+    job = call.sim.jobs.get(call.path("id"), provider)
+    if job is None:
+        raise Refused(404, {"detail": "File not found"})
+    return await deliver(call, job, int(call.path("turn") or 0))
+
+
+async def deliver(call: Call, job: Job, turn: int) -> Response:
+    """The file of a job, or what its faults make of it."""
+    job.downloads += 1
+    first = job.downloads == 1
+    if "dead_url" in job.faults:
+        raise Refused(410, {"detail": "Gone"})
+    if "expired_url" in job.faults and turn <= 1 and call.provider != "google":
+        raise Refused(403, {"detail": "Request has expired"})
+    if "file_502" in job.faults and first:
+        return page(502)
+    if "endless_redirect" in job.faults:
+        return RedirectResponse(str(call.request.url), 302)
+    if "inward_redirect" in job.faults:
+        return RedirectResponse("http://169.254.169.254/latest/meta-data/", 302)
+    if "cross_host" in job.faults:
+        return RedirectResponse(foreign(call, f"/file/{job.provider}/{job.id}"), 302)
+    return _spoiled(job, await content(call, job), first)
+
+
+async def content(call: Call, job: Job) -> Response:
+    """The film itself."""
+    seconds = 1 if "wrong_length" in job.faults else job.seconds
+    if not job.seconds:
+        return Response(await call.sim.media.picture(job.size), media_type="image/png")
+    return Response(await call.sim.media.film(job.size, seconds), media_type="video/mp4")
+
+
+def _spoiled(job: Job, good: Response, first: bool) -> Response:
+    faults, whole = job.faults, bytes(good.body)
+    if "html_as_mp4" in faults:
+        return Response(b"<!doctype html><title>Sign in</title>" * 40, media_type="video/mp4")
+    if "empty_file" in faults:
+        return Response(b"", media_type="video/mp4")
+    if "broken_film" in faults:
+        return Response(whole[:64] + b"\0" * (len(whole) - 64), media_type="video/mp4")
+    if "wrong_content_type" in faults:
+        good = Response(whole, media_type="text/plain")
+    if "truncated_length" in faults or ("truncated_once" in faults and first):
+        return Half(good)
+    if "truncated_chunked" in faults:
+        return Half(good, sized=False)
+    if "truncated_quiet" in faults:
+        return Half(good, sized=False, honest=True)
+    if "slow_file" in faults:
+        return Drops(good, float(faults["slow_file"] or 2))
+    return good
+
+
+async def other_host(call: Call) -> Response:
+    """The other host: notes what headers arrive there, and gives the file when it was the address of one."""
+    note = {"path": call.request.url.path, "method": call.request.method, "headers": dict(call.request.headers)}
+    call.sim.foreign.append(note)
+    job = call.sim.jobs.get(call.path("id"), call.path("provider")) if call.path("id") else None
+    return await content(call, job) if job else as_json({"here": "another host"})
+
+
+DOORS = [
+    Door("GET", "/{provider}-media/files/{id}/{turn}/{number}/out.mp4", "media.download", media, complain),
+    Door("GET", "/_foreign/file/{provider}/{id}", "foreign.file", other_host, complain),
+    Door("GET", "/_foreign/{path:path}", "foreign.any", other_host, complain),
+    Door("POST", "/_foreign/{path:path}", "foreign.any", other_host, complain),
+]

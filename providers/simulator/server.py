@@ -1,0 +1,32 @@
+"""Running the simulator: one process, one core, no access log."""
+
+import socket
+
+import uvicorn
+
+from .answers import Protocol
+from .app import Simulator, application
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 takes a free one. Raises OSError when the port is taken."""
+    listener = socket.socket(socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(4096)
+    return listener
+
+
+def serve(sim: Simulator, listener: socket.socket) -> None:
+    """Answer until SIGTERM or Ctrl-C."""
+    config = uvicorn.Config(
+        application(sim),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+        server_header=False,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
