@@ -32,7 +32,8 @@ def account(request: Visit) -> HttpResponse:
     entries = Entry.objects.filter(account__user=request.user).select_related("hold").order_by("-created", "-pk")
     page = list(_after(entries, request.GET.get("before"))[: PAGE + 1])
     holds = Hold.objects.filter(account__user=request.user, status=Hold.Status.OPEN).order_by("-created")
-    meanings = references.meanings(line.reference for line in (*holds, *page))
+    lines = [*(hold.reference for hold in holds), *(entry.reference for entry in page)]
+    meanings = references.meanings(lines)
     context: dict[str, Any] = {
         "account": ledger.balance(request.user),
         "holds": [(hold, meanings.get(hold.reference)) for hold in holds],
