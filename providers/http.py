@@ -117,21 +117,24 @@ def call(
     timeout: tuple[float, float] = (CONNECT, READ),
     deadline: float = DEADLINE,
     limit: int = ANSWER_LIMIT,
+    given_by: str = "",
     **body: Any,
 ) -> Answer:
     """One request to a provider's API, whatever its status; `body` is requests' own (json, data, files, params).
 
     `origin` is the API's own address, from a setting: a URL elsewhere is refused, so that `headers` with a key go
-    nowhere else, and redirects are not followed. Raises ProviderError: `sent` is False only when the request surely
-    did not arrive.
+    nowhere else, and redirects are not followed. An address that an API gave us instead is its own origin; `given_by`
+    is that API then, and the address may not lead into our own network. Raises ProviderError: `sent` is False only
+    when the request surely did not arrive.
     """
     require_origin(url, origin)
-    with noted(purpose) as row, wire.Line(deadline) as line, _translated(line), _session(line) as session:
-        response = session.request(
+    line = wire.Line(deadline, guarded=bool(given_by), loopback=is_loopback(given_by))
+    with noted(purpose) as row, line, _translated(line), _session(line) as session:
+        with session.request(
             method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **body
-        )
-        row.status = response.status_code
-        content = b"".join(_blocks(response, limit))
+        ) as response:
+            row.status = response.status_code
+            content = b"".join(_blocks(response, limit))
         _require_in_time(line)
         row.size = len(content)
     return Answer(row.status, response.headers, content, row, _secrets(headers))
@@ -201,13 +204,12 @@ def download(
     """
     line = wire.Line(FILE_DEADLINE, guarded=True, loopback=is_loopback(origin))
     with noted(purpose) as row, line, _translated(line), _session(line) as session:
-        response = _follow(session, url, origin, headers)
-        row.status = response.status_code
-        if not 200 <= response.status_code < 300:
-            answer = Answer(response.status_code, response.headers, b"")
-            reason = Reason.LOST if response.status_code in (401, 403, 404, 410) else None
-            raise refuse(answer, "for the file", reason=reason)
-        target = _to_disk(response, line, limit)
+        with _follow(session, url, origin, headers) as response:
+            row.status = response.status_code
+            if not 200 <= response.status_code < 300:
+                reason = Reason.LOST if response.status_code in (401, 403, 404, 410) else None
+                raise refuse(Answer(response.status_code, response.headers, b""), "for the file", reason=reason)
+            target = _to_disk(response, line, limit)
         row.size = target.tell()
         target.seek(0)
         return target
@@ -216,7 +218,7 @@ def download(
 def _follow(session: requests.Session, url: str, origin: str, headers: Mapping[str, str] | None) -> requests.Response:
     for _ in range(HOPS + 1):
         if _place(url) is None or (url.startswith("http://") and not is_loopback(origin)):
-            raise ProviderError(Reason.BAD_OUTPUT, "the file's address was refused")
+            raise ProviderError(Reason.BAD_OUTPUT, "the file's address was refused", sent=False)
         ours = headers if _place(url) == _place(origin) else None
         response = session.get(url, headers=ours, stream=True, timeout=(CONNECT, READ), allow_redirects=False)
         if response.status_code not in (301, 302, 303, 307, 308):
