@@ -184,7 +184,7 @@ def _draw(row: SandboxJob, progress: Callable[[float], None]) -> "File[bytes]":
     from providers.sandbox import film, still
 
     width, height = frame_size(row.options["aspect_ratio"], row.options["resolution"])
-    prompt, seed = _without_script(row.prompt), int(row.options["seed"])
+    prompt, seed = _users_words(row), int(row.options["seed"])
     if row.kind == Kind.IMAGE:
         return ContentFile(still.draw_still(prompt, width=width, height=height, seed=seed))
     image = bytes(row.image or b"") or still.draw_still(prompt, width=width, height=height, seed=seed)
@@ -212,15 +212,20 @@ def frame_size(ratio: str, resolution: str) -> tuple[int, int]:
 
 
 def _enhance(request: JobRequest) -> str:
+    """The user's words, then the shot in words of ours, in a paragraph of their own."""
     from providers.sandbox import words
 
-    shot = words.enhance(
-        _without_script(request.prompt),
-        style=str(request.options.get("style", "")),
-        seed=int(request.options.get("seed", 0)),
-    )
+    prompt = _without_script(request.prompt)
+    options = request.options
+    shot = words.enhance(prompt, style=str(options.get("style", "")), seed=int(options.get("seed", 0)))
     scripted = " ".join(match.group() for match in _SCRIPT.finditer(request.prompt))
-    return f"{shot} {scripted}".strip()
+    return f"{prompt}\n\n{shot.removeprefix(prompt).lstrip(' .')} {scripted}".strip()
+
+
+def _users_words(row: SandboxJob) -> str:
+    """What is drawn: our own paragraph speaks of lenses and trucks that are not in the picture."""
+    words = row.prompt.rpartition("\n\n")[0] if row.options.get("enhance") else ""
+    return _without_script(words or row.prompt)
 
 
 def _without_script(prompt: str) -> str:

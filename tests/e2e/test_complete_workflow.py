@@ -149,3 +149,11 @@ def test_a_doubled_nudge_changes_nothing(alice):
         pipeline.advance(workflow.pk)
     assert (Attempt.objects.count(), SandboxJob.objects.count()) == (2, 1)
     assert (finish(workflow).status, Asset.objects.count(), ledger.balance(alice)) == ("succeeded", 1, Balance(297, 0))
+
+
+def test_the_sandbox_draws_the_users_words_and_not_its_own(alice):
+    improved, plain = (
+        run(alice, "image-only", "a whale under the northern lights", **FAST, enhance=enhance).steps.last().asset
+        for enhance in (True, False)
+    )
+    assert improved.sha256 == plain.sha256
