@@ -233,9 +233,11 @@ def gallery(request: Visit) -> HttpResponse:
     chosen = {name: request.GET.get(name, "") for name in ("type", "status")}
     runs = _own(request).filter(deleted=None).order_by("-created", "-pk").prefetch_related("steps__asset")
     page = list(_filtered(_after(runs, request.GET.get("before")), chosen)[: PAGE + 1])
+    strips = [Strip(workflow, workflow.steps.all()) for workflow in page[:PAGE]]
     context = {
-        "strips": [Strip(workflow, workflow.steps.all()) for workflow in page[:PAGE]],
+        "strips": strips,
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,
+        "is_live": len(page) > PAGE or any(strip.pace for strip in strips),
         "chosen": chosen,
         "types": Workflow.Type.choices,
         "statuses": STATUSES,
