@@ -70,7 +70,7 @@ def label(prompt: str) -> str:
 
 
 def _doubles(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Prompts that one model was given more than once with one key; chat is exempt, asking twice costs nearly nothing."""
+    """Prompts that one model was given more than once with one key; but for chat, where asking twice costs nothing."""
     seen = Counter((e.provider, e.model, e.key, e.prompt) for e in entries if e.operation != "openai.chat")
     return [
         {"provider": provider, "model": model, "prompt": prompt, "times": times}

@@ -1,5 +1,6 @@
 """How a test steers the simulator and reads its books; only from this machine, as the rest of it."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -68,7 +69,7 @@ def faults(sim: Simulator, given: Any) -> Any:
 
 
 def set_faults(sim: Simulator, given: dict[str, Any]) -> Any:
-    """{"rates": {name: 0.1}, "seed": 7, "script": [{"fault", "operation", "times", "detail", "skip"}]}; the rest is off."""
+    """{"rates": {name: 0.1}, "seed": 7, "script": [{"fault", "operation", "times", "detail", "skip"}]}; no others."""
     sim.faults.reset(given.get("rates"), int(given.get("seed", 0)), given.get("script", ()))
     return {"rates": sim.faults.rates, "seed": sim.faults.seed}
 
@@ -99,7 +100,7 @@ def set_keys(sim: Simulator, given: dict[str, str]) -> Any:
     """{key: "revoked" or "exhausted"}; for Vertex the service account's e-mail address."""
     if wrong := set(given.values()) - {"revoked", "exhausted"}:
         raise ValueError(f"a key is revoked or exhausted, not {wrong}")
-    sim.bad_keys = dict(given)
+    sim.bad_keys = {re.sub(r"\W", "_", key) if "@" in key else key: state for key, state in given.items()}
     return {"bad": len(sim.bad_keys)}
 
 

@@ -82,37 +82,40 @@ async def submit(call: Call) -> Response:
     picture, wrong = _checked(call, endpoint, body)
     if wrong and call.meets("early_422"):
         raise Refused(422, {"detail": wrong})
-    job = _accepted(call, name, endpoint, body, picture, wrong)
-    answer = {"status": "IN_QUEUE", "request_id": job.id, "gateway_request_id": job.notes["gateway"]}
+    job = _accepted(call, body, _broken(call, name, wrong) if wrong else _good(call, name, body, picture))
+    answer: dict[str, Any] = {"status": "IN_QUEUE", "request_id": job.id, "gateway_request_id": job.notes["gateway"]}
     answer |= _urls(call, job) | {"queue_position": call.sim.jobs.position(job)}
     return as_json(answer, headers={"x-fal-request-id": job.id})
 
 
-def _accepted(
-    call: Call,
-    name: str,
-    endpoint: fal_models.Endpoint,
-    body: dict[str, Any],
-    picture: tuple[int, int] | None,
-    wrong: list[dict[str, Any]],
-) -> Job:
-    length = 1 if wrong else fal_models.seconds(endpoint, body)
-    job = Job(
+def _good(call: Call, name: str, body: dict[str, Any], picture: tuple[int, int] | None) -> Job:
+    endpoint = fal_models.ENDPOINTS[name]
+    length = fal_models.seconds(endpoint, body)
+    return Job(
         provider="fal",
         model=name,
         key=call.key,
-        size=(16, 16) if wrong else fal_models.size(endpoint, body, picture),
+        size=fal_models.size(endpoint, body, picture),
         seconds=length,
         accepted=call.sim.clock.now(),
-        latency=1.0 if wrong else endpoint.takes,
+        latency=endpoint.takes,
         price=endpoint.cents * length,
     )
+
+
+def _broken(call: Call, name: str, wrong: list[dict[str, Any]]) -> Job:
+    """A job whose input turns out to be no good once a runner looks at it."""
+    now = call.sim.clock.now()
+    return Job("fal", name, call.key, size=(16, 16), seconds=1, accepted=now, latency=1.0, wrong=wrong)
+
+
+def _accepted(call: Call, body: dict[str, Any], job: Job) -> Job:
     hook = call.request.query_params.get("fal_webhook", "")
-    call.accept(job, str(body.get("prompt", "")), reference=urlsplit(hook).path.rpartition("/")[2])
-    job.notes |= {"app": "/".join(name.split("/")[:2]), "gateway": job.id, "media": "fal-media", "hook": hook}
-    if wrong:
+    app = "/".join(job.model.split("/")[:2])
+    job.notes |= {"app": app, "gateway": job.id, "media": "fal-media", "hook": hook}
+    call.accept(job, str(body.get("prompt", "")), reference=urlsplit(hook).path.rstrip("/").rpartition("/")[2])
+    if job.wrong:
         job.faults = {**job.faults, "fails": "input"}
-        job.wrong = wrong
     if hook:
         call.sim.webhooks.plan(job, lambda: outcome(call.base, job))
     return job
@@ -246,17 +249,17 @@ def _failure(job: Job) -> tuple[int, dict[str, str], Any]:
         said = {"error": "Request was cancelled", "error_type": "client_cancelled"}
         return 499, said, {"detail": "Request was cancelled", "error_type": "client_cancelled"}
     which = job.faults.get("fails") or list(_FAILURES)[1 + int(job.id[:4], 16) % (len(_FAILURES) - 1)]
-    code, words, type = _FAILURES.get(which, (500, which, which))
+    code, words, sort = _FAILURES.get(which, (500, which, which))
     if job.wrong:
-        return code, {"error": words, "error_type": type}, {"detail": job.wrong}
-    body = {"detail": words, "error_type": type} if type in _FLAT else _listed(type, words, "body")
-    return code, {"error": words, "error_type": type}, body
+        return code, {"error": words, "error_type": sort}, {"detail": job.wrong}
+    body = {"detail": words, "error_type": sort} if sort in _FLAT else _listed(sort, words, "body")
+    return code, {"error": words, "error_type": sort}, body
 
 
 async def stream(call: Call) -> Response:
     """GET {status_url}/stream: the status as server-sent events, here only the state it is in."""
     body, _ = _state(call, _asked_for(call))
-    return StreamingResponse(iter([f"data: {as_json(body).body.decode()}\n\n"]), media_type="text/event-stream")
+    return StreamingResponse(iter([f"data: {bytes(as_json(body).body).decode()}\n\n"]), media_type="text/event-stream")
 
 
 async def result(call: Call) -> Response:

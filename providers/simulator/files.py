@@ -1,5 +1,7 @@
 """What jobs have made, at addresses that expire, break off, redirect and lie as providers' own do."""
 
+from collections.abc import Callable
+
 from starlette.responses import RedirectResponse, Response
 
 from .answers import Drops, Half, Refused, as_json, page
@@ -58,25 +60,24 @@ async def content(call: Call, job: Job) -> Response:
     return Response(await call.sim.media.film(job.size, seconds), media_type="video/mp4")
 
 
+_SPOILED: dict[str, Callable[[Response], Response]] = {
+    "html_as_mp4": lambda good: Response(b"<!doctype html><title>Sign in</title>" * 40, media_type="video/mp4"),
+    "empty_file": lambda good: Response(b"", media_type="video/mp4"),
+    "broken_film": lambda good: Response(bytes(good.body[:64]).ljust(len(good.body), b"\0"), media_type="video/mp4"),
+    "wrong_content_type": lambda good: Response(good.body, media_type="text/plain"),
+    "truncated_length": Half,
+    "truncated_chunked": lambda good: Half(good, sized=False),
+    "truncated_quiet": lambda good: Half(good, sized=False, honest=True),
+}
+
+
 def _spoiled(job: Job, good: Response, first: bool) -> Response:
-    faults, whole = job.faults, bytes(good.body)
-    if "html_as_mp4" in faults:
-        return Response(b"<!doctype html><title>Sign in</title>" * 40, media_type="video/mp4")
-    if "empty_file" in faults:
-        return Response(b"", media_type="video/mp4")
-    if "broken_film" in faults:
-        return Response(whole[:64] + b"\0" * (len(whole) - 64), media_type="video/mp4")
-    if "wrong_content_type" in faults:
-        good = Response(whole, media_type="text/plain")
-    if "truncated_length" in faults or ("truncated_once" in faults and first):
+    for fault, spoil in _SPOILED.items():
+        if fault in job.faults:
+            return spoil(good)
+    if "truncated_once" in job.faults and first:
         return Half(good)
-    if "truncated_chunked" in faults:
-        return Half(good, sized=False)
-    if "truncated_quiet" in faults:
-        return Half(good, sized=False, honest=True)
-    if "slow_file" in faults:
-        return Drops(good, float(faults["slow_file"] or 2))
-    return good
+    return Drops(good, float(job.faults["slow_file"] or 2)) if "slow_file" in job.faults else good
 
 
 async def other_host(call: Call) -> Response:

@@ -1,4 +1,4 @@
-"""Google's API-key host: Gemini Omni by the Interactions API, its files; Veo there is retired (SDK 3.4, docs 2026-11)."""
+"""Google's API-key host: Gemini Omni by the Interactions API, and its files; Veo is retired there (SDK 3.4)."""
 
 import base64
 import re
@@ -66,7 +66,9 @@ CREATE = document(
 
 def complain(kind: str, detail: str = "") -> Refused:
     """Interactions' own errors have a string for a code; what the gateway before them says is google.rpc.Status."""
-    return _COMPLAINTS.get(kind, classic)(kind)
+    if kind == "moderation_input":
+        return interaction_error(400, "The request was blocked by safety filters.", "content_blocked")
+    return classic(kind)
 
 
 def interaction_error(status: int, message: str, code: str = "invalid_request") -> Refused:
@@ -82,13 +84,13 @@ def classic(kind: str) -> Refused:
 
 
 _TYPE = "type.googleapis.com/google.rpc"
-_BAD_KEY = {
+_BAD_KEY: dict[str, Any] = {
     "@type": f"{_TYPE}.ErrorInfo",
     "reason": "API_KEY_INVALID",
     "domain": "googleapis.com",
     "metadata": {"service": "generativelanguage.googleapis.com"},
 }
-_QUOTA = [
+_QUOTA: list[dict[str, Any]] = [
     {"@type": f"{_TYPE}.QuotaFailure", "violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel"}]},
     {"@type": f"{_TYPE}.RetryInfo", "retryDelay": "2s"},
 ]
@@ -107,11 +109,6 @@ _CLASSIC: dict[str, tuple[int, str, str, list[dict[str, Any]]]] = {
     "retired": (404, "NOT_FOUND", "This model is no longer available.", []),
     "not_found": (404, "NOT_FOUND", "Requested entity was not found.", []),
     "no_route": (404, "NOT_FOUND", "Method not found.", []),
-}
-_COMPLAINTS: dict[str, Any] = {
-    "moderation_input": lambda kind: interaction_error(
-        400, "The request was blocked by safety filters.", "content_blocked"
-    )
 }
 
 
@@ -141,7 +138,7 @@ async def create(call: Call) -> Response:
         raise interaction_error(404, f"Model '{model}' is not found or is no longer available.", "not_found")
     form = _form(body)
     length = _length(model, form)
-    prompt, picture = _said(body)
+    prompt = _said(body)
     if body.get("store") is False and (body.get("background") or form.get("delivery") == "uri"):
         raise interaction_error(400, "'store' must be true when 'background' or 'response_format.delivery' is set.")
     resolution = form.get("resolution", "720p")
@@ -183,11 +180,11 @@ def _length(model: str, form: dict[str, Any]) -> int:
     return int(asked[:-1])
 
 
-def _said(body: dict[str, Any]) -> tuple[str, bool]:
-    """The prompt, and whether a picture came along; raises for blocks that contradict themselves."""
+def _said(body: dict[str, Any]) -> str:
+    """The prompt; raises for blocks that contradict themselves."""
     given = body["input"]
     if isinstance(given, str):
-        return given, False
+        return given
     blocks = [block for step in given for block in step.get("content", [step])]
     for block in blocks:
         if block["type"] == "image" and "uri" not in block and not media.read_base64(block.get("data", "")):
@@ -201,7 +198,7 @@ def _said(body: dict[str, Any]) -> tuple[str, bool]:
     task = body.get("generation_config", {}).get("video_config", {}).get("task")
     if task == "image_to_video" and not pictures:
         raise interaction_error(400, "Task 'image_to_video' requires an image in 'input'.")
-    return prompt, pictures
+    return prompt
 
 
 def _words(problem: Problem) -> str:

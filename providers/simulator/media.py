@@ -88,7 +88,8 @@ def _frame(background: Image.Image, moment: float) -> av.VideoFrame:
     bar = max(2, width // 40)
     left = int(moment * (width - bar))
     ImageDraw.Draw(image).rectangle((left, 0, left + bar, height), fill=(240, 160, 60))
-    return av.VideoFrame.from_image(image)
+    frame: av.VideoFrame = av.VideoFrame.from_image(image)
+    return frame
 
 
 def _drawn(width: int, height: int) -> Image.Image:

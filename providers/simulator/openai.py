@@ -20,8 +20,8 @@ _UNSAFE = re.compile(r"\b(gore|beheading|nsfw)\b", re.IGNORECASE)
 
 def complain(kind: str, detail: str = "") -> Refused:
     """OpenAI's envelope: {"error": {message, type, param, code}}."""
-    status, code, type, message = _COMPLAINTS[kind]
-    return error(status, message.format(detail), code, type)
+    status, code, sort, message = _COMPLAINTS[kind]
+    return error(status, message.format(detail), code, sort)
 
 
 def error(status: int, message: str, code: str | None, type: str, param: str | None = None) -> Refused:
@@ -31,6 +31,10 @@ def error(status: int, message: str, code: str | None, type: str, param: str | N
 
 
 _INVALID = "invalid_request_error"
+_SAFETY = (
+    "Your request was rejected by the safety system. If you believe this is an error, contact us at help.openai.com "
+    "and include the request ID req_simulated. safety_violations=[violence]."
+)
 _COMPLAINTS: dict[str, tuple[int, str | None, str, str]] = {
     "rate_limited": (429, "rate_limit_exceeded", "requests", "Rate limit reached. Please try again in 2s."),
     "error_500": (
@@ -59,8 +63,7 @@ _COMPLAINTS: dict[str, tuple[int, str | None, str, str]] = {
         400,
         "moderation_blocked",
         "image_generation_user_error",
-        "Your request was rejected by the safety system. If you believe this is an error, contact us at "
-        "help.openai.com and include the request ID req_simulated. safety_violations=[violence].",
+        _SAFETY,
     ),
 }
 
@@ -151,7 +154,7 @@ async def chat(call: Call) -> Response:
     finish = "stop"
     if content and call.meets("truncated_answer"):
         content, finish = content[: len(content) // 2], "length"
-    message = {"role": "assistant", "content": content, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": content, "annotations": []}
     message["refusal"] = "I can't help with that." if refusal else None
     choice = {"index": 0, "finish_reason": finish, "logprobs": None, "message": message}
     now = int(call.sim.clock.now())

@@ -79,7 +79,7 @@ def _accepted(call: Call, body: dict[str, Any], model: Model, picture: tuple[int
     still = call.path("kind") == "text_to_image"
     seconds = 0 if still else body.get("duration", 5 if "veo" not in body["model"] else 8)
     each = model.quiet if model.quiet and body.get("audio") is False else model.credits
-    credits = int(each * (seconds or 1))
+    cost = int(each * (seconds or 1))
     job = Job(
         provider="runway",
         model=body["model"],
@@ -88,10 +88,10 @@ def _accepted(call: Call, body: dict[str, Any], model: Model, picture: tuple[int
         seconds=seconds,
         accepted=call.sim.clock.now(),
         latency=model.takes,
-        price=credits * _CENTS_A_CREDIT,
+        price=cost * _CENTS_A_CREDIT,
     )
     call.accept(job, body.get("promptText", ""))
-    job.notes |= {"media": "runway-media", "credits": str(credits)}
+    job.notes |= {"media": "runway-media", "credits": str(cost)}
     if job.faults.get("fails", "").startswith("SAFETY.INPUT"):
         job.notes["billed"] = "yes"  # input moderation is not refunded
     return job
@@ -204,8 +204,8 @@ _FAILURES = (
 
 
 def _rest(call: Call, job: Job, phase: Phase, now: float) -> dict[str, Any]:
-    credits = int(job.notes["credits"])
-    estimate = {"estimatedCost": {"credits": float(credits)}}
+    cost = int(job.notes["credits"])
+    estimate = {"estimatedCost": {"credits": float(cost)}}
     if phase in (Phase.QUEUED, Phase.ODD):
         return estimate
     if phase is Phase.RUNNING:
@@ -217,7 +217,7 @@ def _rest(call: Call, job: Job, phase: Phase, now: float) -> dict[str, Any]:
     job.handed_out += 1
     count = {Verdict.EMPTY: 0}.get(job.verdict, 2 if "two_outputs" in job.faults else 1)
     output = [f"{files.address(call.base, job, n)}?_jwt={secrets.token_urlsafe(8)}" for n in range(count)]
-    return {"output": output, "cost": {"credits": credits}}
+    return {"output": output, "cost": {"credits": cost}}
 
 
 def _failure(job: Job) -> dict[str, Any]:

@@ -171,7 +171,8 @@ def _read(call: Call) -> Any:
 def _words(problem: Problem) -> str:
     if problem.kind == "unknown":
         # Inside `parameters` the real service ignores what it doesn't know, and bills eight seconds for it.
-        return f"Invalid JSON payload received. Unknown name \"{problem.path[-1]}\" at '{problem.name}': Cannot find field."
+        where = f"Unknown name \"{problem.path[-1]}\" at '{problem.name}'"
+        return f"Invalid JSON payload received. {where}: Cannot find field."
     if problem.kind == "literal":
         supported = ", ".join(map(str, problem.context["allowed"]))
         return f"The value '{problem.value}' is not supported for '{problem.name}'. Supported values: {supported}"

@@ -70,23 +70,28 @@ class Command(BaseCommand):
 
     def serve(self, host: str, port: int) -> None:
         programs = [Program("web server", web_server(host, port)), Program("worker", worker())]
-        self.say("Starting the web server and the worker ...")
+        simulators = [Program("simulator", simulator())] if settings.PROVIDER_MODE == "simulated" else []
         try:
+            for program in simulators:  # ready before the worker looks for its jobs there
+                self.say("Starting the simulator of the providers ...")
+                program.start()
+                self.wait_for_an_answer(simulators, "127.0.0.1", settings.SIMULATOR_PORT)
+            self.say("Starting the web server and the worker ...")
             for program in programs:
                 program.start()
             self.wait_for_an_answer(programs, host, port)
             self.say(self.welcome(host, port))
-            keep_alive(programs, self.say)
+            keep_alive([*simulators, *programs], self.say)
         finally:
             with uninterrupted():
                 self.say("\nStopping ...")
-                stop_together(programs, patience=STOPPED_WITHIN)
+                stop_together([*simulators, *programs], patience=STOPPED_WITHIN)
 
     def wait_for_an_answer(self, programs: list[Program], host: str, port: int) -> None:
         deadline = time.monotonic() + READY_WITHIN
         while not answers(host, port):
             if time.monotonic() > deadline:
-                raise CommandError(f"The web server does not answer after {READY_WITHIN} seconds.")
+                raise CommandError(f"The {programs[0].name} does not answer after {READY_WITHIN} seconds.")
             for program in programs:
                 if program.exit_code() is not None:
                     revive(program, self.say)
@@ -96,7 +101,10 @@ class Command(BaseCommand):
         lines = ["", f"  VidGenie is at  http://{in_url(reachable(host))}:{port}/", ""]
         if self.password:
             lines += ["  Sign in as      admin", f"  Password        {self.password}   (shown this once)"]
-        lines += ["  Provider        sandbox: local and free, no key needed", "  To stop         Ctrl-C", ""]
+        lines += ["  Provider        sandbox: local and free, no key needed"]
+        if settings.PROVIDER_MODE == "simulated":
+            lines += [f"  Others          simulated at http://127.0.0.1:{settings.SIMULATOR_PORT}/, nothing is billed"]
+        lines += ["  To stop         Ctrl-C", ""]
         return "\n".join(lines)
 
     def say(self, text: str) -> None:
@@ -164,6 +172,11 @@ def web_server(host: str, port: int) -> list[str]:
 
 def worker() -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker"]
+
+
+def simulator() -> list[str]:
+    """It listens where settings.PROVIDER_URLS point in this mode."""
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate_providers"]
 
 
 def answers(host: str, port: int) -> bool:
