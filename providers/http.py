@@ -217,9 +217,10 @@ def download(
 
 def _follow(session: requests.Session, url: str, origin: str, headers: Mapping[str, str] | None) -> requests.Response:
     for _ in range(HOPS + 1):
-        if _place(url) is None or (url.startswith("http://") and not is_loopback(origin)):
+        place = _place(url)
+        if place is None or (place[0] == "http" and not is_loopback(origin)):
             raise ProviderError(Reason.BAD_OUTPUT, "the file's address was refused", sent=False)
-        ours = headers if _place(url) == _place(origin) else None
+        ours = headers if place == _place(origin) else None
         response = session.get(url, headers=ours, stream=True, timeout=(CONNECT, READ), allow_redirects=False)
         if response.status_code not in (301, 302, 303, 307, 308):
             return response

@@ -431,6 +431,7 @@ LOGGING = {
     "loggers": {
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django_structlog": {"level": LOG_LEVEL if PRODUCTION else "WARNING"},
+        "httpx2": {"level": "WARNING"},  # under OpenAI's SDK: a line for each call, of which we keep a row
         # They tell whole addresses and headers, signatures and keys included, whatever LOG_LEVEL is.
         **{name: {"level": "WARNING"} for name in ("google", "httpcore", "httpx", "openai", "requests", "urllib3")},
     },
