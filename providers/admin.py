@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from providers import crypto, keys
-from providers.models import ProviderKey, SandboxJob
+from providers.models import Model, ProviderCall, ProviderHealth, ProviderKey, SandboxJob
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -186,4 +186,65 @@ class SandboxJobAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never."""
+        return False
+
+
+@admin.register(Model)
+class CatalogAdmin(ModelAdmin):
+    """What is on offer. Staff switch models on and off and set prices; the rest is shipped."""
+
+    list_display = ["slug", "kind", "enabled", "price", "price_override", "retires", "announced", "successor"]
+    list_filter = ["enabled", "kind", "provider", "shipped"]
+    search_fields = ["slug", "name"]
+    fields = [
+        "slug", "name", "endpoint", "capabilities", "enabled", "price", "price_override", "price_source", "price_date",
+        "expected_seconds", "retires", "announced", "successor", "shipped",
+    ]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All but the switch and the price."""
+        return [str(name) for name in self.fields if name not in ("enabled", "price_override")]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come with VidGenie."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Switch it off instead."""
+        return False
+
+
+@admin.register(ProviderCall)
+class ProviderCallAdmin(ModelAdmin):
+    """The calls that were made: to look at, and nothing else."""
+
+    list_display = ["at", "provider", "model", "operation", "status", "reason", "milliseconds", "size", "cost"]
+    list_filter = ["provider", "operation", "reason"]
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Calls are made, not typed."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What happened, happened."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What happened, happened."""
+        return False
+
+
+@admin.register(ProviderHealth)
+class ProviderHealthAdmin(ModelAdmin):
+    """Breakers. To bring a provider back before its time, delete its row."""
+
+    list_display = ["provider", "failures", "open_until", "reason"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They come by themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """They are counted, not set."""
         return False

@@ -5,6 +5,8 @@ provider would keep rows locked, and a rolled back transaction would forget a jo
 """
 
 import dataclasses
+import datetime
+from collections.abc import Mapping
 from typing import IO
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from providers import budget, health, keys
+from providers.adapters.fal import FalAdapter
+from providers.adapters.pika import PikaAdapter
 from providers.adapters.sandbox import SandboxAdapter
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
 
@@ -77,6 +81,18 @@ def check(provider: str, *, key: UUID | None = None) -> str:
     adapter = _adapter(provider)
     with keys.opened(adapter, key) as token:
         return keys.redacted(adapter.check(token=token), token)
+
+
+def shutdown_date(provider: str, model: str) -> datetime.date | None:
+    """The day a model goes, where its provider says so. Raises ProviderError."""
+    adapter = _adapter(provider)
+    with keys.opened(adapter) as token:
+        return adapter.shutdown_date(model, token=token)
+
+
+def webhook_job_id(provider: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The job that a provider's message is about. Raises ProviderError: UNAUTHORIZED for what it has not signed."""
+    return _adapter(provider).webhook_job_id(headers, body)
 
 
 def _redacted(job: Job, token: str) -> Job:

@@ -61,6 +61,7 @@ class Model(models.Model):
     price_date = models.DateField(null=True, blank=True)
     expected_seconds = models.FloatField(default=60)
     retires = models.DateField(null=True, blank=True)
+    announced = models.DateField(null=True, blank=True, help_text=_("the day it goes, as the provider itself says"))
     successor = models.CharField(max_length=60, blank=True)
     shipped = models.BooleanField(
         default=True, help_text=_("comes with VidGenie; no longer shipped ones are not offered")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Case, Exists, F, OuterRef, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from providers import catalog
 from providers.models import Model, ProviderHealth, ProviderKey
@@ -46,7 +47,7 @@ def _rows(user: "User | None") -> Any:
     own = keys.filter(owner=user) if user and user.pk else keys.none()
     ill = ProviderHealth.objects.filter(provider=OuterRef("provider"), open_until__gt=Now())
     return (
-        Model.objects.filter(enabled=True, shipped=True)
+        Model.objects.filter(Q(announced=None) | Q(announced__gt=timezone.now().date()), enabled=True, shipped=True)
         .annotate(key_of=_key_of())
         .annotate(platform_key=Exists(keys.filter(owner=None)), own_key=Exists(own), healthy=~Exists(ill))
     )

@@ -224,7 +224,7 @@ class Thumbnail(APIView):
         responses={(200, "image/webp"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, asset_id: UUID) -> HttpResponseBase:
-        """A WebP of at most 640 pixels a side."""
+        """A WebP of at most 400 pixels a side."""
         return content.serve_thumbnail(request, _own_asset(request, asset_id))
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile
 from workflows.models import Asset
 
 SIZE_LIMIT = 512 * 1024 * 1024  # bytes
-THUMBNAIL = (640, 640)  # pixels
+THUMBNAIL = (400, 400)  # pixels; a full contact sheet of them stays under 100 kB
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "video/mp4": "mp4"}
 
@@ -100,7 +100,7 @@ def thumbnail(image: Image.Image) -> bytes:
     small = image.convert("RGB")
     small.thumbnail(THUMBNAIL, Image.Resampling.LANCZOS)
     target = io.BytesIO()
-    small.save(target, "WEBP", quality=80, method=4)
+    small.save(target, "WEBP", quality=68, method=4)
     return target.getvalue()
 
 

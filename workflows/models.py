@@ -32,7 +32,7 @@ class Asset(models.Model):
     kind = models.CharField(max_length=5, choices=Kind)
     uploaded = models.BooleanField(default=False)
     file = models.CharField(max_length=200, help_text=_("name in the storage"))
-    thumbnail = models.CharField(max_length=200, blank=True, help_text=_("name in the storage; WebP, 640 px wide"))
+    thumbnail = models.CharField(max_length=200, blank=True, help_text=_("name in the storage; a small WebP"))
     content_type = models.CharField(max_length=40)
     size = models.BigIntegerField(help_text=_("bytes"))
     sha256 = models.CharField(max_length=64)

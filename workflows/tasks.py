@@ -18,6 +18,7 @@ def schedule() -> None:
     """Make the schedules that back the clock up; safe to call at every start."""
     for name, function, minutes in (
         ("advance what is due", "workflows.pipeline.advance_due", 1),
+        ("ask when models go", "providers.lifecycle.ask_shutdown_dates", 24 * 60),
         ("forget the sandbox's old files", "providers.adapters.sandbox.forget_old", 60),
         ("forget old counts of requests", "vidgenie.throttle.forget_old", 60),
     ):

@@ -159,7 +159,7 @@ def test_it_is_measured_hashed_and_belongs_to_its_owner(alice):
     content = content_of(asset.file)
     assert (asset.user, asset.uploaded, asset.kind, asset.size) == (alice, True, "image", len(content))
     assert hashlib.sha256(content).hexdigest() == asset.sha256
-    assert kept(asset.thumbnail).size == (640, 480)
+    assert kept(asset.thumbnail).size == (400, 300)
 
 
 def test_files_are_taken_back_when_the_row_cannot_be_written(alice, tmp_path, monkeypatch):

@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ("file", models.CharField(help_text="name in the storage", max_length=200)),
                 (
                     "thumbnail",
-                    models.CharField(blank=True, help_text="name in the storage; WebP, 640 px wide", max_length=200),
+                    models.CharField(blank=True, help_text="name in the storage; a small WebP", max_length=200),
                 ),
                 ("content_type", models.CharField(max_length=40)),
                 ("size", models.BigIntegerField(help_text="bytes")),
