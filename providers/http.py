@@ -181,6 +181,15 @@ def require_origin(url: str, origin: str) -> None:
         raise ProviderError(Reason.UNAVAILABLE, "an address outside the provider's own API was refused", sent=False)
 
 
+def require_sendable(headers: Mapping[str, str]) -> None:
+    """Raise ProviderError(UNAUTHORIZED) for a key that was copied with a line end or the like.
+
+    The libraries would refuse it too, with errors of their own that quote it.
+    """
+    if not all(value.strip() and value.isascii() and value.isprintable() for value in headers.values()):
+        raise ProviderError(Reason.UNAUTHORIZED, "the key holds characters that no key has", sent=False)
+
+
 def is_loopback(url: str) -> bool:
     """Whether the URL names this machine literally; such are the simulator and gateways beside us."""
     host = urlsplit(url).hostname or ""

@@ -1,8 +1,7 @@
 """OpenAI: words by chat completions, images by the GPT-image family; and servers that speak the same language.
 
-Ollama, vLLM, LocalAI and others answer at the same paths and know a part of the fields, so what a server refuses is
-left out from then on. The SDK writes the requests; the network underneath it is `providers.http`, with its deadlines,
-caps and rows, and without the SDK's retries, each of which could be a second paid job.
+Ollama, vLLM, LocalAI and others answer at the same paths and know a part of the fields. The SDK writes the requests;
+what it stands on is `providers.sdk`: our own network, and none of its retries, each of which could be a paid job.
 """
 
 import base64
@@ -14,22 +13,17 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Any, ClassVar
+from typing import IO, Any, ClassVar
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings
 
-from providers import http
+from providers import http, sdk
 from providers.base import Adapter, Job, JobRef, JobRequest, Kind, Output, ProviderError, Reason, Status
-
-if TYPE_CHECKING:
-    from openai import OpenAI
+from providers.sdk import Exchange, Fields
 
 log = logging.getLogger(__name__)
-
-Fields = dict[str, Any]
 
 OFFICIAL = "api.openai.com"
 TOKENS = 1500  # thinking counts too: with less, answers come back cut short
@@ -67,9 +61,7 @@ _PRICES = {
     "gpt-4o-mini": (15, 15, 60),
     "gpt-4o": (250, 250, 1000),
 }
-# What this process has learned of servers: fields (and forms of an answer) that they refuse, by address and model.
-_REFUSED: dict[tuple[str, str], set[str]] = {}
-_UNMODERATED: set[str] = set()
+_unmoderated: set[str] = set()  # addresses of servers that have no moderation, as this process has learned
 
 
 class OpenAIAdapter(Adapter):
@@ -121,47 +113,47 @@ class OpenAIAdapter(Adapter):
 
     def check(self, *, token: str) -> str:
         """Ask for the list of models, which costs nothing."""
-        line = self._line("check")
-        found = line.ask(lambda client: client.models.with_raw_response.list(), token).get("data")
+        exchange = self._exchange("check")
+        found = exchange.ask(lambda client: client.models.with_raw_response.list(), token).get("data")
         return f"the key is accepted; {len(found) if isinstance(found, list) else 'no'} models are listed"
 
     def shutdown_date(self, model: str, *, token: str) -> datetime.date | None:
         """`shutdown_date` of the model, where the server gives one."""
-        line = self._line("model", model)
-        found = line.ask(lambda client: client.models.with_raw_response.retrieve(model), token)
+        exchange = self._exchange("model", model)
+        found = exchange.ask(lambda client: client.models.with_raw_response.retrieve(model), token)
         try:
             return datetime.date.fromisoformat(str(found.get("shutdown_date")))
         except ValueError:
             return None
 
     def _words(self, request: JobRequest, token: str) -> Job:
-        line = self._line("submit", request.model)
+        exchange = self._exchange("submit", request.model)
         try:
-            answer = line.negotiate(
+            answer = exchange.negotiate(
                 lambda client, more: client.chat.completions.with_raw_response.create(
                     model=request.model, messages=_messages(request, more), **more
                 ),
                 _word_fields(request),
                 token,
             )
-            return line.finished(request, lambda: Output(text=_text(answer)))
+            return _finished(exchange, request, lambda: Output(text=_text(answer)))
         except ProviderError as error:
             error.sent = False  # whatever became of it: to ask for words once more costs a hundredth of a cent
             raise
 
     def _moderate(self, request: JobRequest, token: str) -> None:
         """The free check before the paid call: refused images cost the time, and count against the key's owner."""
-        if not settings.OPENAI_MODERATION or _base() in _UNMODERATED:
+        if not settings.OPENAI_MODERATION or _base() in _unmoderated:
             return
-        line = self._line("moderate", "omni-moderation-latest")
+        exchange = self._exchange("moderate", "omni-moderation-latest")
         try:
-            line.ask(lambda client: client.moderations.with_raw_response.create(
-                model=line.purpose.model, input=request.prompt), token)  # fmt: skip
-            flagged = _flags(line.document())
+            exchange.ask(lambda client: client.moderations.with_raw_response.create(
+                model=exchange.purpose.model, input=request.prompt), token)  # fmt: skip
+            flagged = _flags(exchange.answered().document())
         except ProviderError as error:
-            if line.status in (404, 405, 501):
+            if exchange.status in (404, 405, 501):
                 log.warning("The server of openai has no moderation; images are made without it.")
-                _UNMODERATED.add(_base())
+                _unmoderated.add(_base())
                 return
             error.sent = False  # nothing was bought yet
             raise
@@ -169,115 +161,23 @@ class OpenAIAdapter(Adapter):
             raise ProviderError(Reason.CONTENT_POLICY, f"moderation: {', '.join(flagged)}"[:300], sent=False)
 
     def _image(self, request: JobRequest, token: str) -> Job:
-        line = self._line("submit", request.model, read=IMAGE_READ)
+        exchange = self._exchange("submit", request.model, read=IMAGE_READ)
         fields, optional = _image_fields(request)
-        answer = line.negotiate(
+        answer = exchange.negotiate(
             lambda client, more: client.images.with_raw_response.generate(**fields, **more), optional, token
         )
-        return line.finished(request, lambda: _picture(answer))
+        return _finished(exchange, request, lambda: _picture(answer))
 
-    def _line(self, operation: str, model: str = "", read: float = http.READ) -> "_Line":
-        return _Line(http.Purpose(self.slug, operation, model), read, self._refusal)
+    def _exchange(self, operation: str, model: str = "", read: float = http.READ) -> Exchange:
+        return Exchange(_base(), _is_official(), http.Purpose(self.slug, operation, model), read, self._refusal)
 
     def _refusal(self, answer: http.Answer) -> ProviderError:
         """The error for an answer that isn't 2xx, by the machine's words; the sentence is for staff."""
-        told = _error(answer)
+        told = sdk.told(answer)
         reason = self.reasons.get(told["code"]) or self.reasons.get(told["type"])
         error = http.refuse(answer, f"{told['code']} {told['message']}".strip(), reason=reason)
         error.sent = error.sent and reason is None  # a reason, overload above all, means that nothing was made
         return error
-
-
-@dataclass
-class _Line:
-    """One exchange: the SDK above, our own network below."""
-
-    purpose: http.Purpose
-    read: float
-    refusal: Callable[[http.Answer], ProviderError]
-    answer: http.Answer | None = None
-
-    @property
-    def status(self) -> int:
-        """Of the last answer; 0 when there was none."""
-        return self.answer.status if self.answer else 0
-
-    def document(self) -> Fields:
-        """The last answer's JSON object; raises ProviderError."""
-        if self.answer is None:
-            raise ProviderError(Reason.OTHER, "the SDK answered without asking", sent=False)
-        return self.answer.document()
-
-    def ask(self, call: Callable[["OpenAI"], Any], token: str) -> Fields:
-        """Make one call; the answer's JSON object. Raises ProviderError."""
-        import httpx2  # together they take 1 s to import, which only those shall pay who use them
-        import openai
-
-        self.answer = None
-        with httpx2.Client(transport=_transport(self)) as client:
-            call(openai.OpenAI(api_key=token, base_url=_base(), max_retries=0, http_client=client))
-        return self.document()
-
-    def negotiate(self, call: Callable[["OpenAI", Fields], Any], optional: Fields, token: str) -> Fields:
-        """The answer to a call with as many of the optional fields as the server takes; remembers which.
-
-        Only a refusal of what was written leads to another try, since nothing was made for it.
-        """
-        known = _REFUSED.get((_base(), self.purpose.model), set())
-        refused = set(known)
-        while True:
-            fields = _accepted(optional, refused)
-            try:
-                answer = self.ask(lambda client, fields=fields: call(client, fields), token)  # type: ignore[misc]
-            except ProviderError as error:
-                if error.reason != Reason.INVALID_INPUT or not (more := self._in_the_way(fields)):
-                    raise
-                refused |= more
-            else:
-                _REFUSED[_base(), self.purpose.model] = refused
-                return answer
-
-    def _in_the_way(self, fields: Fields) -> set[str]:
-        """What to leave out after a refusal. OpenAI names the field; of others we try the simpler forms first."""
-        if self.answer is None or self.status not in (400, 422):
-            return set()
-        named = re.split(r"[.\[]", _error(self.answer)["param"])[0]
-        if named not in fields and _is_official():
-            return set()
-        if named in fields or "response_format" in fields:
-            name = named if named in fields else "response_format"
-            return {str(fields[name]["type"]) if isinstance(fields[name], dict) else name}
-        return set(fields)
-
-    def finished(self, request: JobRequest, output: Callable[[], Output]) -> Job:
-        """The job that the last answer is: with its output, or failed when that raises ProviderError."""
-        answer, found = self.answer, self.document()
-        cents = _cents(request.model, found.get("usage")) if _is_official() else None
-        if answer is not None:
-            answer.costs(cents)
-        name = str(found.get("id") or request.reference)[:100]
-        try:
-            return Job(name, Status.SUCCEEDED, outputs=(output(),), cost=cents)
-        except _Unusable as error:
-            detail = answer.quote(error) if answer is not None else ""
-            return Job(name, Status.FAILED, reason=error.reason, detail=detail, cost=cents)
-
-    def send(self, request: Any) -> http.Answer:
-        """What the SDK wrote, sent our way; raises ProviderError for all that is not 2xx, so that it never reads it."""
-        ours = {"host", "content-length", "accept-encoding", "connection"}
-        self.answer = http.call(
-            self.purpose,
-            request.method,
-            str(request.url),
-            origin=_base(),
-            headers={name: value for name, value in request.headers.items() if name not in ours},
-            timeout=(http.CONNECT, self.read),
-            deadline=self.read + http.CONNECT,
-            data=request.read() or None,
-        )
-        if not self.answer.ok:
-            raise self.refusal(self.answer)
-        return self.answer
 
 
 class _Unusable(Exception):
@@ -286,18 +186,6 @@ class _Unusable(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-
-
-def _transport(line: _Line) -> Any:
-    import httpx2
-
-    class Ours(httpx2.BaseTransport):
-        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-            answer = line.send(request)
-            kind = answer.headers.get("content-type", "application/json")
-            return httpx2.Response(answer.status, content=answer.body, headers={"content-type": kind})
-
-    return Ours()
 
 
 def _base() -> str:
@@ -309,14 +197,17 @@ def _is_official() -> bool:
     return urlsplit(_base()).hostname == OFFICIAL or settings.PROVIDER_MODE == "simulated"
 
 
-def _error(answer: http.Answer) -> dict[str, str]:
-    """`code`, `type`, `param` and `message` as texts; compatible servers may send a text for `error`, or HTML."""
+def _finished(exchange: Exchange, request: JobRequest, output: Callable[[], Output]) -> Job:
+    """The job that the last answer is: with its output, or failed when there is none that we can use."""
+    answer = exchange.answered()
+    found = answer.document()
+    cents = _cents(request.model, found.get("usage")) if exchange.official else None
+    answer.costs(cents)
+    name = str(found.get("id") or request.reference)[:100]
     try:
-        found = answer.document().get("error")
-    except ProviderError:
-        found = None
-    told = found if isinstance(found, dict) else {"message": found if isinstance(found, str) else ""}
-    return {name: str(told.get(name) or "") for name in ("code", "type", "param", "message")}
+        return Job(name, Status.SUCCEEDED, outputs=(output(),), cost=cents)
+    except _Unusable as error:
+        return Job(name, Status.FAILED, reason=error.reason, detail=answer.quote(error), cost=cents)
 
 
 def _hash(text: str) -> str:
@@ -335,16 +226,6 @@ def _cents(model: str, usage: Any) -> float | None:
     if not all(type(number) is int for number in (read, images, written)):
         return None
     return float((read - images) * prices[0] + images * prices[1] + written * prices[2]) / 1_000_000
-
-
-def _accepted(optional: Fields, refused: set[str]) -> Fields:
-    """The fields less the refused; `response_format` in the best form that is not."""
-    fields = {name: value for name, value in optional.items() if name not in refused}
-    if "response_format" in fields and fields["response_format"] is _FORMS:
-        del fields["response_format"]
-        form = next((form for form in _FORMS if form["type"] not in refused), None)
-        fields |= {"response_format": form} if form else {}
-    return fields
 
 
 # --- Words ---------------------------------------------------------------------------------------------------
@@ -429,9 +310,8 @@ def _image_fields(request: JobRequest) -> tuple[Fields, Fields]:
     """What must be said, and what may be left out: GPT images refuse the fields of DALL·E and the other way round."""
     fields: Fields = {"model": request.model, "prompt": request.prompt, "n": 1, "size": _size(request)}
     if _is_official() or request.model.startswith(("gpt-image", "chatgpt-image")):
-        quality = request.options.get("quality", QUALITY)
         more = {"safety_identifier": _hash(request.reference)} if _is_official() else {}
-        return fields | {"quality": quality, "output_format": "png"}, more
+        return fields | {"quality": QUALITY, "output_format": "png"}, more
     return fields, {"response_format": "b64_json"}
 
 

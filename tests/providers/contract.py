@@ -24,6 +24,7 @@ The network is `responses`, which sees all that goes through `providers.http`. A
 left at None is not tested. Tests of the adapter's own fields and words belong to its own file.
 """
 
+import functools
 import re
 import traceback
 from collections.abc import Callable, Iterator
@@ -186,6 +187,16 @@ class Contract:
         told = f"Incorrect key: {self.spec.hidden()[0]}, see https://cdn.example/x?X-Amz-Signature=abcdef0123456789"
         body = {"error": {"message": told, "code": None}, "detail": told, "message": told}
         assert self._failure(replace(self.spec.submit, status=401, answer=body)) == (Reason.UNAUTHORIZED, False)
+
+    @pytest.mark.parametrize("end", ["\n", "\r\nX-Evil: 1", "\u00e9", "\u201d", "\0", "\x7f"], ids=ascii)
+    def test_a_key_that_was_copied_badly_is_not_sent_and_not_quoted(self, end: str) -> None:
+        if self.spec.token.startswith("{"):  # a file, whose content is read and not sent
+            return
+        for canned in (self.spec.submit, *self.spec.around):
+            canned.put()
+        call = functools.partial(self.spec.adapter.submit, self.spec.request, token=self.spec.token + end)
+        assert self._outcome(call) == (Reason.UNAUTHORIZED, False)
+        assert len(responses.calls) == 0
 
     def test_a_redirect_is_not_followed(self) -> None:
         responses.add(responses.POST, ELSEWHERE, json=self.spec.submit.answer)

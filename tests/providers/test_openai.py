@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import responses
 
+from providers import sdk
 from providers.adapters import openai
 from providers.adapters.openai import OpenAIAdapter, frame
 from providers.base import JobRef, JobRequest, Kind, Output, ProviderError, Reason, Status
@@ -63,8 +64,8 @@ def settings_of_openai(settings, monkeypatch):
     settings.PROVIDER_URLS = settings.PROVIDER_URLS | {"openai": BASE}
     settings.PROVIDER_MODE = "real"
     settings.OPENAI_MODERATION = True
-    monkeypatch.setattr(openai, "_REFUSED", {})
-    monkeypatch.setattr(openai, "_UNMODERATED", set())
+    monkeypatch.setattr(sdk, "_refused", {})
+    monkeypatch.setattr(openai, "_unmoderated", set())
 
 
 class TestImageContract(Contract):
@@ -205,7 +206,7 @@ def test_a_compatible_server_that_refuses_everything_is_asked_four_times_and_not
     with pytest.raises(ProviderError) as failure:
         submit(TEXT, refused)
     assert (failure.value.reason, refused.calls) == (Reason.INVALID_INPUT, 4)
-    assert openai._REFUSED == {}
+    assert sdk._refused == {}
 
 
 def test_a_compatible_server_gets_no_fields_that_only_openai_knows(local):
