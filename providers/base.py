@@ -180,6 +180,9 @@ class Adapter:
         """The day a model goes, where the provider says so; None where it doesn't."""
         return None
 
-    def webhook_job_id(self, headers: Mapping[str, str], body: bytes, *, token: str) -> str:
-        """The job that a verified message is about. Raises ProviderError(UNAUTHORIZED) for one we can't verify."""
+    def webhook_job_id(self, headers: Mapping[str, str], body: bytes) -> str:
+        """The job that a verified message is about. Raises ProviderError(UNAUTHORIZED) for one we can't verify.
+
+        No key is opened for it: what is signed is checked against what the provider publishes.
+        """
         raise ProviderError(Reason.UNAUTHORIZED, f"{self.slug} sends no webhooks")

@@ -20,7 +20,11 @@ from providers.adapters.pika import PikaAdapter
 from providers.adapters.sandbox import SandboxAdapter
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
 
-ADAPTERS: dict[str, Adapter] = {"sandbox": SandboxAdapter()}
+ADAPTERS: dict[str, Adapter] = {
+    "fal": FalAdapter(),
+    "pika": PikaAdapter(),
+    "sandbox": SandboxAdapter(),
+}
 _INBOX = "inbox:"
 
 
