@@ -57,6 +57,7 @@ class Exchange:
     def negotiate(self, call: Callable[["OpenAI", Fields], Any], optional: Fields, token: str) -> Fields:
         """The answer to a call with as many of the optional fields as the server takes; remembers which.
 
+        `call` hands them over as `extra_body`: the SDK's look at each of them would cost more than all else we do.
         Only a refusal of what was written leads to another try, since nothing was made for it.
         """
         known = _refused.get((self.base, self.purpose.model), set())

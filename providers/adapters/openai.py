@@ -131,7 +131,7 @@ class OpenAIAdapter(Adapter):
         try:
             answer = exchange.negotiate(
                 lambda client, more: client.chat.completions.with_raw_response.create(
-                    model=request.model, messages=_messages(request, more), **more
+                    model=request.model, messages=_messages(request, more), extra_body=more
                 ),
                 _word_fields(request),
                 token,
@@ -164,7 +164,7 @@ class OpenAIAdapter(Adapter):
         exchange = self._exchange("submit", request.model, read=IMAGE_READ)
         fields, optional = _image_fields(request)
         answer = exchange.negotiate(
-            lambda client, more: client.images.with_raw_response.generate(**fields, **more), optional, token
+            lambda client, more: client.images.with_raw_response.generate(**fields, extra_body=more), optional, token
         )
         return _finished(exchange, request, lambda: _picture(answer))
 
