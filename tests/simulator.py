@@ -1,6 +1,6 @@
-"""The simulator in a process of its own, for tests that talk HTTP: a plugin with the fixture `simulator`.
+"""The simulator in a process of its own, for tests that talk HTTP.
 
-Use it by `pytest_plugins = ["tests.simulator"]` in a conftest at the top, or import `simulator` and `simulator_server`.
+A conftest takes both fixtures: `from tests.simulator import simulator, simulator_server`.
 """
 
 import base64
@@ -74,6 +74,12 @@ class Simulator:
         answer = requests.request(method, f"{self.base}/_control/{name}", json=given, params=query, timeout=30)
         answer.raise_for_status()
         return answer.json()
+
+    def ask(self, provider: str, method: str, path: str, json: Any = None, **more: Any) -> requests.Response:
+        """One good request to a provider; `path` may be a whole address."""
+        url = path if path.startswith("http") else f"{self.base}{path}"
+        more.setdefault("headers", self.headers(provider))
+        return requests.request(method, url, json=json, timeout=30, allow_redirects=False, **more)
 
     def reset(self, *, speed: float = 0) -> None:
         """A simulator as new."""

@@ -177,6 +177,8 @@ _PYDANTIC: dict[str, Any] = {
     "literal": _expected,
     "long": _limit("string_too_long", "String should have at most {} characters", "max_length"),
     "short": _limit("string_too_short", "String should have at least {} character", "min_length"),
+    "many": _limit("too_long", "List should have at most {} items", "max_length"),
+    "few": _limit("too_short", "List should have at least {} items", "min_length"),
     "big": _limit("less_than_equal", "Input should be less than or equal to {}", "le"),
     "small": _limit("greater_than_equal", "Input should be greater than or equal to {}", "ge"),
     "value": lambda p: ("value_error", p.message, {}),
@@ -287,7 +289,7 @@ def outcome(base: str, job: Job) -> tuple[int, Any]:
         code, _, body = _failure(job)
         return code, body
     job.handed_out += 1
-    file = {"url": files.address(base, job), "content_type": "video/mp4", "file_name": "out.mp4"}
+    file = {"url": files.address(base, job, job.end), "content_type": "video/mp4", "file_name": "out.mp4"}
     return 200, {"video": file}
 
 

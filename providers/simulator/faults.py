@@ -1,7 +1,7 @@
 """Which misbehavior a request or a job meets: by script, by a tag in its prompt, or at random with a seed.
 
-A tag is `#sim:NAME`, `#sim:NAME=DETAIL`, `#sim:NAME@fal.submit` (where) or `#sim:NAME*3` (how often; by default once for
-what befalls a request, always for what befalls a job). A script is a list of lines {"fault", "operation", "times",
+A tag is `#sim:NAME`, `#sim:NAME=DETAIL`, `#sim:NAME@fal.submit` (where) or `#sim:NAME*3` (how often; by default once
+for what befalls a request, always for what befalls a job). A script is a list of lines {"fault", "operation", "times",
 "detail", "skip"}, read from the top.
 """
 

@@ -11,8 +11,9 @@ from .jobs import Job
 SIGNED_FOR = 24 * 3600.0  # seconds
 
 
-def address(base: str, job: Job, number: int = 0) -> str:
+def address(base: str, job: Job, now: float, number: int = 0) -> str:
     """Where a job's file is; each time the job is looked at, the address is a fresh one."""
+    job.signed = {turn: when for turn, when in job.signed.items() if turn > job.handed_out - 10} | {job.handed_out: now}
     return f"{base}/{job.notes['media']}/files/{job.id}/{job.handed_out}/{number}/out.mp4"
 
 
@@ -40,6 +41,8 @@ async def deliver(call: Call, job: Job, turn: int) -> Response:
     if "dead_url" in job.faults:
         raise Refused(410, {"detail": "Gone"})
     if "expired_url" in job.faults and turn <= 1 and call.provider != "google":
+        raise Refused(403, {"detail": "Request has expired"})
+    if job.provider == "runway" and call.sim.clock.now() > job.signed.get(turn, 0) + SIGNED_FOR:
         raise Refused(403, {"detail": "Request has expired"})
     if "file_502" in job.faults and first:
         return page(502)

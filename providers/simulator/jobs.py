@@ -56,6 +56,7 @@ class Job:
     polls: int = 0
     handed_out: int = 0
     downloads: int = 0
+    signed: dict[int, float] = field(default_factory=dict)  # when each address was handed out
     wrong: list[Any] = field(default_factory=list)
 
     @property

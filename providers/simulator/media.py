@@ -13,7 +13,7 @@ import av
 from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
-FPS = 8  # frames a second: enough to be a film, few enough to be made at once
+FPS = 4  # frames a second: enough to be a film, few enough to be made at once
 KEPT = 48  # pictures and films; about 100 KB each
 _OPTIONS = {"preset": "ultrafast", "crf": "30"}
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}

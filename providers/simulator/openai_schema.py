@@ -54,6 +54,8 @@ WORDS = {
     "literal": ("invalid_value", "Invalid value: '{value}'. Supported values are: {allowed}."),
     "long": ("string_above_max_length", "Invalid '{name}': too long. Expected a maximum length of {limit}."),
     "short": ("empty_string", "Invalid '{name}': too short. Expected a minimum length of {limit}."),
+    "many": ("array_above_max_length", "Invalid '{name}': array too long. Expected a maximum length of {limit}."),
+    "few": ("empty_array", "Invalid '{name}': empty array. Expected a minimum length of {limit}."),
     "big": ("integer_above_max_value", "Invalid '{name}': integer above maximum value {limit}."),
     "small": ("integer_below_min_value", "Invalid '{name}': integer below minimum value {limit}."),
     "value": ("invalid_value", "Invalid value for '{name}'."),

@@ -145,9 +145,9 @@ def _zod(problem: Problem) -> dict[str, Any]:
             "path": path,
             "message": f"Invalid option: expected one of {words}",
         }
-    if problem.kind in ("long", "big"):
+    if problem.kind in ("long", "many", "big"):
         return {"code": "too_big", "maximum": limit, "path": path, "message": f"Too big: expected <={limit}"}
-    if problem.kind in ("short", "small"):
+    if problem.kind in ("short", "few", "small"):
         return {"code": "too_small", "minimum": limit, "path": path, "message": f"Too small: expected >={limit}"}
     if problem.kind == "value":
         return {"code": "invalid_format", "path": path, "message": problem.message}
@@ -216,7 +216,7 @@ def _rest(call: Call, job: Job, phase: Phase, now: float) -> dict[str, Any]:
         return _failure(job)
     job.handed_out += 1
     count = {Verdict.EMPTY: 0}.get(job.verdict, 2 if "two_outputs" in job.faults else 1)
-    output = [f"{files.address(call.base, job, n)}?_jwt={secrets.token_urlsafe(8)}" for n in range(count)]
+    output = [f"{files.address(call.base, job, now, n)}?_jwt={secrets.token_urlsafe(8)}" for n in range(count)]
     return {"output": output, "cost": {"credits": cost}}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong. `kind` is missing, unknown, type, literal, long, short, big, small or value."""
+    """One thing wrong. `kind` is missing, unknown, type, literal, long, short, many, few, big, small or value."""
 
     kind: str
     message: str = ""
@@ -105,7 +105,8 @@ def rows(check: Check, low: int = 0, high: int = 1_000) -> Check:
         if not isinstance(value, list):
             return [Problem("type", "array")]
         if not low <= len(value) <= high:
-            return [Problem("long" if len(value) > high else "short", context={"limit": high})]
+            many = len(value) > high
+            return [Problem("many" if many else "few", context={"limit": high if many else low})]
         return [_under(n, problem) for n, item in enumerate(value) for problem in check(item)]
 
     return checked

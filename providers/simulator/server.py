@@ -10,7 +10,7 @@ from .app import Simulator, application
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one. Raises OSError when the port is taken."""
-    # Named TCP, since asyncio sends small answers at once only on sockets that say so; else each waits 40 ms for an ACK.
+    # It says TCP because asyncio turns Nagle's delay (40 ms an answer) off only on sockets that do.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))

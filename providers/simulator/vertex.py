@@ -102,9 +102,9 @@ async def token(call: Call) -> Response:
     claims = _claims(form.get("assertion", ""))
     now = call.sim.clock.now()
     good = claims and _SCOPE in str(claims.get("scope", "")) and now - 300 < float(claims.get("exp", 0)) < now + 3900
-    if not good or call.sim.bad_keys.get(str(claims.get("iss"))) == "revoked":
+    account = re.sub(r"\W", "_", str(claims.get("iss")))
+    if not good or call.sim.bad_keys.get(account) == "revoked":
         raise Refused(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."})
-    account = re.sub(r"\W", "_", str(claims["iss"]))
     made = f"{_TOKEN}{secrets.token_urlsafe(8).replace('-', '_')}-{account}"
     return as_json({"access_token": made, "expires_in": 3599, "token_type": "Bearer"})
 
