@@ -19,7 +19,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from providers import crypto
+from providers import crypto, health
+from providers.adapters import ADAPTERS, key_owner
 from providers.base import Adapter, ProviderError, Reason
 from providers.models import ProviderKey
 
@@ -74,7 +75,7 @@ def chosen(provider: str, user: "User | None" = None) -> UUID | None:
     """
     if not _adapter(provider).needs_key:
         return None
-    found = ProviderKey.objects.filter(provider=provider_of_key(provider), owner=user)
+    found = ProviderKey.objects.filter(provider=key_owner(provider), owner=user)
     if user is None:
         found = found.filter(active=True)
     return found.order_by("-active", "-created").values_list("pk", flat=True).first()
@@ -87,23 +88,16 @@ def is_own(key: UUID | None) -> bool:
 
 def available(provider: str, user: "User | None" = None) -> bool:
     """Whether there is a key to call this provider with: this user's, the platform's or the environment's."""
-    name = provider_of_key(provider)
+    name = key_owner(provider)
     if not _adapter(provider).needs_key or settings.PROVIDER_MODE == "simulated" or settings.PROVIDER_KEYS.get(name):
         return True
     active = ProviderKey.objects.filter(provider=name, active=True)
     return active.filter(owner=None).exists() or (user is not None and active.filter(owner=user).exists())
 
 
-def provider_of_key(provider: str) -> str:
-    """Whose key opens this provider: its own, as a rule."""
-    return _adapter(provider).key_of or provider
-
-
 def keyed_providers() -> list[str]:
     """The providers that have keys of their own, by name."""
-    from providers import gateway
-
-    return sorted(a.slug for a in gateway.ADAPTERS.values() if a.needs_key and not a.key_of)
+    return sorted(a.slug for a in ADAPTERS.values() if a.needs_key and not a.key_of)
 
 
 @contextmanager
@@ -196,6 +190,8 @@ def looks_right(provider: str, plain: str) -> bool:
 def check(provider: str, key: UUID | None = None) -> Verdict:
     """Make one unbilled call with a key (None: the one that would be used) and keep what came of it with its row."""
     verdict = _verdict(provider, key)
+    if verdict.fine and not is_own(key):
+        health.bring_back(provider)
     if key is not None:
         ProviderKey.objects.filter(pk=key).update(checked=Now(), verdict=verdict.text[:200])
     return verdict
@@ -228,9 +224,7 @@ def _failure(error: ProviderError) -> Verdict:
 
 
 def _adapter(provider: str) -> Adapter:
-    from providers import gateway  # which asks this module for keys
-
-    return gateway.ADAPTERS[provider]
+    return ADAPTERS[provider]
 
 
 def _row(adapter: Adapter, key: UUID | None) -> ProviderKey | None:

@@ -68,6 +68,8 @@ class OpenAIAdapter(Adapter):
     """Synchronous: whatever is asked is answered in the same call, and nothing can be asked for again."""
 
     slug: ClassVar[str] = "openai"
+    key_looks: ClassVar[str] = "sk-…"  # compatible servers take any word
+    key_mark: ClassVar[str] = r"sk-[\w-]{20,}"
     # `error.code`, else `error.type`: openai 3.54.0, the error guide and reports of users, 2026-11-22.
     reasons: ClassVar[Mapping[str, Reason]] = {
         "invalid_api_key": Reason.UNAUTHORIZED,
@@ -86,6 +88,10 @@ class OpenAIAdapter(Adapter):
         "slow_down": Reason.RATE_LIMITED,
         "server_is_overloaded": Reason.RATE_LIMITED,
     }
+
+    def sample_key(self) -> str:
+        """Theirs begin like this."""
+        return "sk-simulated"
 
     def submit(self, request: JobRequest, *, token: str) -> Job:
         """Words or an image, finished."""

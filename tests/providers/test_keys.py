@@ -11,10 +11,10 @@ from django.core.management.base import CommandError, SystemCheckError
 from django.db import OperationalError
 from django.urls import reverse
 
-from providers import checks, crypto, gateway, keyring, keys
+from providers import checks, crypto, gateway, health, keyring, keys
 from providers.base import Adapter, ProviderError, Reason
 from providers.keys import KeyRefused
-from providers.models import ProviderKey
+from providers.models import ProviderHealth, ProviderKey
 
 pytestmark = pytest.mark.django_db
 
@@ -254,6 +254,20 @@ def test_a_key_is_tried_once_it_is_committed(acme, django_capture_on_commit_call
         callback()
     row.refresh_from_db()
     assert (acme.called, row.verdict) == ([ONE], "Fine: 2 models")
+
+
+def test_a_key_that_is_fine_brings_the_provider_back_on_offer():
+    health.went_wrong("acme", ProviderError(Reason.UNAUTHORIZED, "401"))
+    row = keys.store("acme", ONE)
+    keys.check("acme", row.pk)
+    assert ProviderHealth.objects.get(provider="acme").open_until is None
+
+
+def test_a_users_fine_key_says_nothing_about_the_platforms(alice):
+    health.went_wrong("acme", ProviderError(Reason.UNAUTHORIZED, "401"))
+    row = keys.store("acme", ONE, owner=alice)
+    keys.check("acme", row.pk)
+    assert ProviderHealth.objects.get(provider="acme").open_until is not None
 
 
 # Commands
