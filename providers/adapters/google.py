@@ -229,7 +229,9 @@ def _base() -> str:
 
 
 def _headers(token: str) -> dict[str, str]:
-    return {"x-goog-api-key": token}
+    headers = {"x-goog-api-key": token}
+    http.require_sendable(headers)
+    return headers
 
 
 # --- What comes back -----------------------------------------------------------------------------------------

@@ -142,6 +142,7 @@ class RunwayAdapter(Adapter):
 
     def _call(self, operation: str, method: str, path: str, token: str, *, model: str = "", **body: Any) -> http.Answer:
         headers = {"Authorization": f"Bearer {token}", "X-Runway-Version": VERSION}
+        http.require_sendable(headers)
         purpose = http.Purpose(self.slug, operation, model)
         return http.call(purpose, method, f"{_base()}/v1/{path}", origin=_base(), headers=headers, **body)
 
