@@ -9,6 +9,7 @@ from vidgenie import views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("workflows/", include("workflows.urls")),
+    path("hooks/", include("workflows.webhook_urls")),
     path("credits/", include("credits.urls")),
     path("accounts/language/", set_language, name="set_language"),
     path("accounts/theme/", views.theme, name="theme"),

@@ -32,7 +32,9 @@ from workflows.states import UNFINISHED, Status
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-__all__ = ["advance", "advance_due", "cancel", "due", "fail", "nudge", "quote", "retry", "start"]
+__all__ = [
+    "advance", "advance_due", "cancel", "deliver_late", "due", "fail", "heard", "nudge", "quote", "retry", "start",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +166,40 @@ def nudge(provider: str, job_id: str) -> None:
     waiting.update(next_check_at=Now())
 
 
+def heard(attempt_id: UUID | str, provider: str, job_id: str) -> None:
+    """A provider says there is news of the job of an attempt. As with `nudge`, it is fetched sooner, that is all.
+
+    Where the answer to the submit was lost, this is how its job becomes known, even after the run was given up.
+    """
+    attempt = Attempt.objects.filter(pk=attempt_id, provider=provider).select_related("step").first()
+    if attempt is None:
+        return
+    if attempt.phase == Phase.FETCH:
+        Attempt.objects.filter(pk=attempt.pk, phase=Phase.FETCH).update(next_check_at=Now())
+        return
+    try:
+        _name_job(attempt, job_id)
+    except IntegrityError:
+        log.warning("%s names job %s for attempt %s; it is another's.", provider, job_id, attempt.pk)
+
+
+def _name_job(attempt: Attempt, job_id: str) -> None:
+    with _locked(attempt.step.workflow_id):
+        lost = Attempt.objects.filter(pk=attempt.pk).filter(
+            models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, reason=Reason.LOST)
+        )
+        found = lost.first()
+        if found is None:
+            return
+        found.job_id, found.submitted = job_id, found.submitted or timezone.now()
+        if found.phase == Phase.DONE:
+            found.save(update_fields=["job_id", "submitted"])
+            tasks.deliver_late(found.pk)
+            return
+        found.fence += 1  # whatever the submit still answers, its job is known
+        _look_again(found, Phase.FETCH, after=0)
+
+
 @contextmanager
 def _locked(workflow_id: UUID | str) -> Iterator[Workflow]:
     """The workflow under its row lock, in a transaction of its own; what was noted is written at the end."""
@@ -184,6 +220,18 @@ def _claim(workflow_id: UUID | str) -> calls.Call | None:
 
 
 def _record(call: calls.Call, result: calls.Result) -> calls.Call | None:
+    """Write an answer down, whatever it says, and claim what comes next."""
+    try:
+        return _write(call, result)
+    except IntegrityError:
+        if not isinstance(result, Job):
+            raise
+        # Only a job's id can collide, and then the job that it names is somebody else's.
+        lost = ProviderError(Reason.LOST, "the provider gave a job id that belongs to another attempt")
+        return _write(call, lost)
+
+
+def _write(call: calls.Call, result: calls.Result) -> calls.Call | None:
     """Apply an answer, unless somebody else has claimed the attempt since; then claim what comes next."""
     with _locked(call.attempt.step.workflow_id) as workflow:
         attempt = _attempts(workflow).filter(pk=call.attempt.pk, fence=call.attempt.fence).first()
@@ -389,6 +437,25 @@ def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: s
     attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
     attempt.finished = timezone.now()
     attempt.save()
+
+
+def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
+    """Give a run what arrived after it was given up, for nothing. False, with nothing kept, when it is too late."""
+    step = Step.objects.get(attempts=attempt_id)
+    with _locked(step.workflow_id) as workflow:
+        lost = Attempt.objects.filter(pk=attempt_id, status=Status.FAILED, reason=Reason.LOST, step__asset=None)
+        attempt = lost.select_related("step").first()
+        if attempt is None or workflow.status != Status.FAILED or workflow.deleted:
+            return False
+        asset.user_id = workflow.user_id
+        asset.save(force_insert=True)
+        attempt.step.asset = asset
+        # The reason stays beside the success: so it was made, but late, and `settlement` charges nothing.
+        _end(workflow, attempt, Status.SUCCEEDED, Reason.LOST)
+        if not workflow.steps.exclude(status=Status.SUCCEEDED).exists():
+            history.move_workflow(workflow, Status.SUCCEEDED, Reason.LOST)
+            workflow.save(update_fields=["status", "reason"])
+    return True
 
 
 # --- What people ask for -----------------------------------------------------------------------------------

@@ -29,6 +29,8 @@ def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
 
 def outcome(step: Step, steps: list[Step]) -> Outcome:
     """How a step of a finished run ended, in the words of the policy."""
+    if step.status == Status.SUCCEEDED and step.reason:
+        return Outcome.LATE
     if step.status == Status.SUCCEEDED:
         used = step.stage != Step.Stage.ENHANCE or any(
             other.status == Status.SUCCEEDED for other in steps if other.pk != step.pk

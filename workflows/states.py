@@ -1,4 +1,6 @@
-"""Which status may follow which. Terminal states are final; only a retry that a person asks for leaves one."""
+"""Which status may follow which. Terminal states are final, with two exceptions: a person tries again, or what was
+given up as lost arrives after all.
+"""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -24,17 +26,18 @@ ATTEMPT: dict[str, set[Status]] = {
     Status.PENDING: {Status.QUEUED, Status.RUNNING, *_ENDS},
     Status.QUEUED: {Status.RUNNING, *_ENDS},
     Status.RUNNING: {Status.QUEUED, *_ENDS},
+    Status.FAILED: {Status.SUCCEEDED},
 }
 STEP: dict[str, set[Status]] = {
     **ATTEMPT,
     # A person retries, or the next attempt of a failed one begins.
-    Status.FAILED: {Status.PENDING},
+    Status.FAILED: {Status.PENDING, Status.SUCCEEDED},
     Status.CANCELED: {Status.PENDING},
 }
 WORKFLOW: dict[str, set[Status]] = {
     Status.PENDING: {Status.RUNNING, Status.FAILED, Status.CANCELED},
     Status.RUNNING: {Status.SUCCEEDED, Status.FAILED, Status.CANCELED},
-    Status.FAILED: {Status.PENDING},
+    Status.FAILED: {Status.PENDING, Status.SUCCEEDED},
     Status.CANCELED: {Status.PENDING},
 }
 

@@ -324,6 +324,7 @@ class FalAdapter(Adapter):
         self, operation: str, method: str, url: str, token: str, model: str = "", *, origin: str = "", **more: Any
     ) -> http.Answer:
         headers = {"Authorization": f"Key {token}", "Accept": "application/json", **more.pop("headers", {})}
+        http.require_sendable(headers)
         purpose = http.Purpose(self.slug, operation, model)
         return http.call(purpose, method, url, origin=origin or _queue(), headers=headers, **more)
 

@@ -12,18 +12,19 @@ LEGAL = {
         "pending": "queued running succeeded failed canceled",
         "queued": "running succeeded failed canceled",
         "running": "queued succeeded failed canceled",
+        "failed": "succeeded",
     },
     "STEP": {
         "pending": "queued running succeeded failed canceled",
         "queued": "running succeeded failed canceled",
         "running": "queued succeeded failed canceled",
-        "failed": "pending",
+        "failed": "pending succeeded",
         "canceled": "pending",
     },
     "WORKFLOW": {
         "pending": "running failed canceled",
         "running": "succeeded failed canceled",
-        "failed": "pending",
+        "failed": "pending succeeded",
         "canceled": "pending",
     },
 }

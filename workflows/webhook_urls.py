@@ -1,0 +1,7 @@
+"""Where providers reach us: /hooks/…, one address for each attempt."""
+
+from django.urls import path
+
+from workflows import webhooks
+
+urlpatterns = [path("<slug:provider>/<str:token>", webhooks.receive, name="provider-webhook")]
