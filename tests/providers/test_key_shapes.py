@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from providers import gateway, keys
-from providers.adapters import key_owner
-from providers.adapters.fal import FalAdapter
-from providers.adapters.google import GoogleAdapter
-from providers.adapters.openai import OpenAIAdapter
-from providers.adapters.pika import PikaAdapter
-from providers.adapters.runway import RunwayAdapter
-from providers.adapters.vertex import VertexAdapter
+from providers import keys
+from providers.adapters import ADAPTERS, key_owner
 from providers.keys import KeyRefused
 
-ADAPTERS = [OpenAIAdapter(), FalAdapter(), PikaAdapter(), GoogleAdapter(), VertexAdapter(), RunwayAdapter()]
 PROVIDERS = ["fal", "google", "openai", "runway", "vertex"]
 KEYS = {
     "openai": "sk-proj-" + "aB3_-" * 20,
@@ -24,15 +17,10 @@ KEYS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def all_of_them(monkeypatch):
-    monkeypatch.setattr(gateway, "ADAPTERS", {adapter.slug: adapter for adapter in ADAPTERS})
-
-
 @pytest.fixture(scope="module")
 def valid():
     """A key of each; the service account is one that nobody has."""
-    return {**KEYS, "vertex": VertexAdapter().sample_key()}
+    return {**KEYS, "vertex": ADAPTERS["vertex"].sample_key()}
 
 
 def complaint(provider, key):
@@ -54,7 +42,7 @@ def test_a_key_of_theirs_is_taken(valid, provider):
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_sample_for_the_simulator_has_the_right_shape(provider):
-    keys.require_shape(provider, gateway.ADAPTERS[provider].sample_key())
+    keys.require_shape(provider, ADAPTERS[provider].sample_key())
 
 
 @pytest.mark.parametrize(("provider", "other"), [(a, b) for a in PROVIDERS for b in PROVIDERS if a != b])

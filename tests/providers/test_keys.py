@@ -11,7 +11,8 @@ from django.core.management.base import CommandError, SystemCheckError
 from django.db import OperationalError
 from django.urls import reverse
 
-from providers import checks, crypto, gateway, health, keyring, keys
+from providers import checks, crypto, health, keyring, keys
+from providers.adapters import ADAPTERS
 from providers.base import Adapter, ProviderError, Reason
 from providers.keys import KeyRefused
 from providers.models import ProviderHealth, ProviderKey
@@ -60,14 +61,16 @@ class Resale(Adapter):
 @pytest.fixture(autouse=True)
 def acme(monkeypatch, settings):
     adapter = Acme()
-    adapters = {"acme": adapter, "other": Other(), "resale": Resale(), "sandbox": gateway.ADAPTERS["sandbox"]}
-    monkeypatch.setattr(gateway, "ADAPTERS", adapters)
+    for slug in set(ADAPTERS) - {"sandbox"}:
+        monkeypatch.delitem(ADAPTERS, slug)
+    for one in (adapter, Other(), Resale()):
+        monkeypatch.setitem(ADAPTERS, one.slug, one)
     settings.ENCRYPTION_KEYS, settings.PROVIDER_KEYS, settings.PROVIDER_MODE = OLD, {}, "real"
     return adapter
 
 
 def token(provider="acme", key=None):
-    return keys.token(gateway.ADAPTERS[provider], key)
+    return keys.token(ADAPTERS[provider], key)
 
 
 def refused(provider="acme", key=None):

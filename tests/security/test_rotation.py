@@ -10,7 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from providers import crypto, gateway, keyring, keys
+from providers import crypto, keyring, keys
+from providers.adapters import ADAPTERS
 from providers.base import Adapter, ProviderError
 from providers.models import ProviderKey
 from tests.factories import UserFactory
@@ -30,7 +31,7 @@ class Acme(Adapter):
 
 @pytest.fixture(autouse=True)
 def acme(monkeypatch, settings):
-    monkeypatch.setitem(gateway.ADAPTERS, "acme", Acme())
+    monkeypatch.setitem(ADAPTERS, "acme", Acme())
     settings.ENCRYPTION_KEYS, settings.PROVIDER_KEYS, settings.PROVIDER_MODE = OLD, {}, "real"
 
 
@@ -65,7 +66,7 @@ class Owners(threading.Thread):
 
 def opened(key):
     try:
-        return keys.token(gateway.ADAPTERS["acme"], key)
+        return keys.token(ADAPTERS["acme"], key)
     except ProviderError:
         return None
 

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from providers import budget, crypto, gateway, health, http, keys
+from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Kind, Output, ProviderError, Reason, Status
 from providers.models import ProviderKey
 from tests.pipeline import finish, start
@@ -108,7 +109,7 @@ class Leaky(Adapter):
 @pytest.fixture(autouse=True)
 def leaky(monkeypatch, settings):
     adapter = Leaky()
-    monkeypatch.setitem(gateway.ADAPTERS, "openai", adapter)
+    monkeypatch.setitem(ADAPTERS, "openai", adapter)
     budget.reset()
     settings.ENCRYPTION_KEYS, settings.PROVIDER_KEYS, settings.PROVIDER_MODE = RING, {}, "real"
     return adapter
