@@ -17,6 +17,7 @@ from django.core.management.base import SystemCheckError
 from django.db import DatabaseError
 
 from providers import crypto, keyring
+from providers.adapters import ADAPTERS
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def the_ring_makes_sense(app_configs: Any, **options: Any) -> list[CheckMessage]
 
 def keys_of_the_environment_look_right(app_configs: Any, **options: Any) -> list[CheckMessage]:
     """Keys in the environment look like keys; a stray line break there costs an hour."""
-    from providers import gateway, keys
+    from providers import keys
 
     return [
         checks.Warning(
@@ -48,7 +49,7 @@ def keys_of_the_environment_look_right(app_configs: Any, **options: Any) -> list
             id="providers.W001",
         )
         for provider, key in settings.PROVIDER_KEYS.items()
-        if key and provider in gateway.ADAPTERS and not keys.looks_right(provider, key)
+        if key and provider in ADAPTERS and not keys.looks_right(provider, key)
     ]
 
 

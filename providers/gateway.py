@@ -15,22 +15,9 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from providers import budget, health, keys
-from providers.adapters.fal import FalAdapter
-from providers.adapters.google import GoogleAdapter
-from providers.adapters.pika import PikaAdapter
-from providers.adapters.runway import RunwayAdapter
-from providers.adapters.sandbox import SandboxAdapter
-from providers.adapters.vertex import VertexAdapter
+from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
 
-ADAPTERS: dict[str, Adapter] = {
-    "fal": FalAdapter(),
-    "google": GoogleAdapter(),
-    "pika": PikaAdapter(),
-    "runway": RunwayAdapter(),
-    "sandbox": SandboxAdapter(),
-    "vertex": VertexAdapter(),
-}
 _INBOX = "inbox:"
 
 

@@ -7,6 +7,7 @@ from django.core.mail import mail_admins
 from django.utils import timezone
 
 from providers import catalog, gateway, keys
+from providers.adapters import ADAPTERS
 from providers.base import ProviderError
 from providers.models import Model
 
@@ -43,7 +44,7 @@ def _goes(row: Model) -> datetime.date:
 
 def _announced(row: Model) -> datetime.date | None:
     """What the provider says; nothing where it says nothing, there is no key, or it does not answer."""
-    if row.provider not in gateway.ADAPTERS or not keys.available(row.provider):
+    if row.provider not in ADAPTERS or not keys.available(row.provider):
         return None
     try:
         return gateway.shutdown_date(row.provider, catalog.get(row.slug).endpoint)

@@ -12,13 +12,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from providers import catalog
+from providers.adapters import ADAPTERS
 from providers.models import Model, ProviderHealth, ProviderKey
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-# Who answers for whom: Pika is reached through fal, with fal's key.
-KEY_OF = {"pika": "fal"}
 KEYLESS = "sandbox"
 
 
@@ -54,7 +53,8 @@ def _rows(user: "User | None") -> Any:
 
 
 def _key_of() -> Any:
-    return Case(*(When(provider=name, then=Value(other)) for name, other in KEY_OF.items()), default=F("provider"))
+    others = ((name, adapter.key_of) for name, adapter in ADAPTERS.items() if adapter.key_of)
+    return Case(*(When(provider=name, then=Value(other)) for name, other in others), default=F("provider"))
 
 
 def _is_open(row: Any) -> bool:

@@ -100,3 +100,8 @@ def own_media(settings: Any, tmp_path: Path) -> None:
 
     settings.MEDIA_ROOT = tmp_path
     assert Path(default_storage.location) == tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Long soaks are asked for."""
+    parser.addoption("--soak", action="store_true", help="run the long versions of tests that have one")

@@ -8,7 +8,7 @@ import datetime
 
 from django.conf import settings
 
-from providers.offer import KEY_OF
+from providers.adapters import ADAPTERS, key_owner
 from workflows.models import Attempt
 from workflows.states import UNFINISHED
 
@@ -18,11 +18,11 @@ Phase = Attempt.Phase
 
 def position(attempt: Attempt) -> int:
     """The place of an unsubmitted attempt in line, from 1; 0 when it may go now."""
-    owner = KEY_OF.get(attempt.provider, attempt.provider)
+    owner = key_owner(attempt.provider)
     limit = settings.PROVIDER_CONCURRENCY.get(owner, 0)
     if not limit:
         return 0
-    sharing = [owner, *(provider for provider, other in KEY_OF.items() if other == owner)]
+    sharing = [provider for provider in ADAPTERS if key_owner(provider) == owner]
     others = Attempt.objects.filter(provider__in=sharing, key=attempt.key_id, status__in=UNFINISHED)
     busy = others.filter(phase__in=[Phase.SUBMITTING, Phase.FETCH]).count()
     if busy < limit:

@@ -209,11 +209,13 @@ def _finished(exchange: Exchange, request: JobRequest, output: Callable[[], Outp
     found = answer.document()
     cents = _cents(request.model, found.get("usage")) if exchange.official else None
     answer.costs(cents)
-    name = str(found.get("id") or request.reference)[:100]
+    # Nothing is ever asked of this job again, and compatible servers repeat their ids: ours names it better.
+    handle = {"answer": str(found.get("id", ""))[:100]}
     try:
-        return Job(name, Status.SUCCEEDED, outputs=(output(),), cost=cents)
+        return Job(request.reference, Status.SUCCEEDED, outputs=(output(),), cost=cents, handle=handle)
     except _Unusable as error:
-        return Job(name, Status.FAILED, reason=error.reason, detail=answer.quote(error), cost=cents)
+        detail = answer.quote(error)
+        return Job(request.reference, Status.FAILED, reason=error.reason, detail=detail, cost=cents, handle=handle)
 
 
 def _hash(text: str) -> str:

@@ -6,33 +6,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='SandboxJob',
+            name="SandboxJob",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=80, unique=True)),
-                ('kind', models.CharField(max_length=5)),
-                ('prompt', models.TextField()),
-                ('options', models.JSONField(default=dict)),
-                ('image', models.BinaryField(null=True)),
-                ('status', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('canceled', 'canceled')], default='queued', max_length=9)),
-                ('progress', models.FloatField(default=0)),
-                ('failure', models.CharField(blank=True, max_length=20)),
-                ('file', models.CharField(blank=True, max_length=200)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('created', models.DateTimeField(auto_now_add=True)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("reference", models.CharField(max_length=80, unique=True)),
+                ("kind", models.CharField(max_length=5)),
+                ("prompt", models.TextField()),
+                ("options", models.JSONField(default=dict)),
+                ("image", models.BinaryField(null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("succeeded", "succeeded"),
+                            ("failed", "failed"),
+                            ("canceled", "canceled"),
+                        ],
+                        default="queued",
+                        max_length=9,
+                    ),
+                ),
+                ("progress", models.FloatField(default=0)),
+                ("failure", models.CharField(blank=True, max_length=20)),
+                ("file", models.CharField(blank=True, max_length=200)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("created", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name': 'sandbox job',
-                'verbose_name_plural': 'sandbox jobs',
-                'indexes': [models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['created'], name='sandboxjob_unfinished')],
+                "verbose_name": "sandbox job",
+                "verbose_name_plural": "sandbox jobs",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["queued", "running"])),
+                        fields=["created"],
+                        name="sandboxjob_unfinished",
+                    )
+                ],
             },
         ),
     ]

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('providers', '0002_outside'),
+        ("providers", "0002_outside"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='model',
-            name='announced',
-            field=models.DateField(blank=True, help_text='the day it goes, as the provider itself says', null=True),
+            model_name="model",
+            name="announced",
+            field=models.DateField(blank=True, help_text="the day it goes, as the provider itself says", null=True),
         ),
     ]

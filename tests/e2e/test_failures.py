@@ -5,7 +5,8 @@ from django.core.files.storage import default_storage
 
 from credits import ledger
 from credits.ledger import Balance
-from providers.base import ProviderError, Reason
+from providers.base import Job, ProviderError, Reason
+from providers.base import Status as JobStatus
 from providers.models import SandboxJob
 from tests.pipeline import finish, run, start
 from workflows import pipeline
@@ -146,3 +147,14 @@ def test_staff_can_end_a_stuck_run_and_give_its_credits_back(alice):
 
 def _die():
     raise KeyboardInterrupt
+
+
+def test_a_job_id_given_to_two_attempts_is_believed_once(alice, mishaps, monkeypatch):
+    first, second = (start(alice, "image-only", "a fox", enhance=False, resolution="480p") for _ in range(2))
+    pipeline.advance(first.pk)
+    answer = Job(str(SandboxJob.objects.get().pk), JobStatus.QUEUED)
+    monkeypatch.setattr(mishaps, "submit", lambda request, **key: answer)
+    pipeline.advance(second.pk)
+    second.refresh_from_db()
+    assert (second.status, second.reason, Attempt.objects.get(step__workflow=second).job_id) == ("failed", "lost", "")
+    assert (finish(first).status, ledger.balance(alice)) == ("succeeded", Balance(298, 0))

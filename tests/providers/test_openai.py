@@ -116,7 +116,7 @@ def test_it_asks_for_words_with_a_strict_schema_and_nothing_that_thinking_models
 
 def test_the_words_come_with_their_cost(network):
     job = submit(TEXT, CHAT)
-    assert (job.id, job.status) == ("chatcmpl-a1", Status.SUCCEEDED)
+    assert (job.id, job.status, job.handle) == ("attempt-1", Status.SUCCEEDED, {"answer": "chatcmpl-a1"})
     assert job.outputs == (Output(text="A red fox crosses fresh snow at dusk. The camera dollies in slowly."),)
     assert job.cost == pytest.approx((212 * 10 + 96 * 50) / 1e6)
     row = ProviderCall.objects.get()

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import responses
 
-from providers import gateway, keys, offer
+from providers.adapters import key_owner
 from providers.adapters.pika import PikaAdapter
 from providers.base import JobRef
 from providers.models import ProviderCall
@@ -48,5 +48,4 @@ def test_it_asks_fal_for_pika_s_model(db):
 
 
 def test_fals_key_opens_it():
-    assert keys.provider_of_key("pika") == "fal"
-    assert {"pika": gateway.ADAPTERS["pika"].key_of} == offer.KEY_OF
+    assert key_owner("pika") == "fal"

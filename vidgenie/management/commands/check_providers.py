@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from providers import gateway, keys
+from providers import keys
+from providers.adapters import ADAPTERS
 
 
 class Command(BaseCommand):
@@ -18,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, **options: Any) -> None:
-        verdicts = {name: keys.check(name, keys.chosen(name)) for name in sorted(gateway.ADAPTERS)}
+        verdicts = {name: keys.check(name, keys.chosen(name)) for name in sorted(ADAPTERS)}
         self.stdout.write(as_json(verdicts) if options["json"] else as_text(verdicts))
         failed = [name for name, verdict in verdicts.items() if verdict.state not in ("fine", "no_key")]
         if failed:
