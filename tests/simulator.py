@@ -127,10 +127,11 @@ def _wait(simulator: Simulator) -> None:
 
 
 @pytest.fixture
-def simulator(simulator_server: Simulator) -> Simulator:
+def simulator(simulator_server: Simulator) -> Iterator[Simulator]:
     """The simulator, emptied: no jobs, no faults, everything at once."""
     simulator_server.reset()
-    return simulator_server
+    yield simulator_server
+    assert simulator_server.control("state")["mistakes"] == []
 
 
 @functools.cache

@@ -43,13 +43,15 @@ class Simulator:
         self.random = random.Random(seed)  # noqa: S311
         self.bad_keys: dict[str, str] = {}  # key: "revoked" or "exhausted"
         self.foreign: list[dict[str, Any]] = []  # requests that arrived at the other host
+        self.mistakes: list[str] = []  # of the simulator itself; there should be none
         self.uploads: dict[str, tuple[bytes, str]] = {}  # content and its type, by name
         self.webhooks = Webhooks(self.clock)
 
     def reset(self) -> None:
-        """Forget everything but the clock."""
+        """Forget everything, and let it be now again."""
+        self.clock.ahead = 0.0
         self.faults.reset()
-        for kept in (self.books, self.jobs, self.webhooks, self.bad_keys, self.foreign, self.uploads):
+        for kept in (self.books, self.jobs, self.webhooks, self.bad_keys, self.foreign, self.uploads, self.mistakes):
             kept.clear()
 
 
@@ -79,7 +81,10 @@ class Call:
 
     def json(self) -> Any:
         """The body; raises ValueError."""
-        return json.loads(self.body.decode())
+        try:
+            return json.loads(self.body.decode())
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
 
     def meets(self, fault: str) -> bool:
         """Whether this request has drawn a fault that the operation itself plays."""
@@ -174,6 +179,9 @@ async def _answered(call: Call, door: Door) -> Response:
         answer = await door.handler(call)
     except Refused as refused:
         answer = misbehave.told(refused)
+    except Exception as error:
+        call.sim.mistakes.append(f"{call.operation}: {error!r}")
+        raise
     if struck and struck.fault.stage is Stage.AFTER:
         if call.entry:
             call.entry.answered = False

@@ -9,15 +9,15 @@ class Clock:
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
-        self._ahead = 0.0
+        self.ahead = 0.0
 
     def now(self) -> float:
         """Unix time in seconds, as the providers of this simulator see it."""
-        return time.time() + self._ahead
+        return time.time() + self.ahead
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds go by at once."""
-        self._ahead += seconds
+        self.ahead += seconds
 
     def scaled(self, seconds: float) -> float:
         """How long something takes here that really takes so many seconds."""

@@ -80,12 +80,13 @@ def headers(sim: Simulator, given: Any) -> Any:
 
 
 def state(sim: Simulator, given: Any) -> Any:
-    """How busy it is, and its clock."""
+    """How busy it is, its clock, and its own mistakes."""
     clock = {"now": sim.clock.now(), "speed": sim.clock.speed}
     return {
         "in_flight": sim.jobs.in_flight(),
         "accepted": len(sim.books.entries),
         "webhooks": sim.webhooks.sent,
+        "mistakes": sim.mistakes,
     } | clock
 
 
@@ -111,6 +112,6 @@ def set_concurrency(sim: Simulator, given: dict[str, int]) -> Any:
 
 
 def reset(sim: Simulator, given: Any) -> Any:
-    """Forget jobs, books, faults, uploads and notes; the clock's lead stays."""
+    """Forget jobs, books, faults, uploads and notes; the clock is right again."""
     sim.reset()
     return {}

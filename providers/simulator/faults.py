@@ -14,7 +14,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-_TAG = re.compile(rb"#sim:([a-z0-9_]+)(?:=([\w.\-]+))?(?:@([\w.*\-]+))?(?:\*(\d+))?")
+_TAG = re.compile(rb"#sim:([a-z0-9_]+)(?:=(\w+(?:[.\-]\w+)*))?(?:@(\w+(?:\.\w+)?))?(?:\*(\d+))?")
 
 
 class Stage(StrEnum):
@@ -192,7 +192,7 @@ class Faults:
                 found[tag.fault] = tag.detail
         while line := self._scripted(operation, stages, unless=found):
             found[line.fault.name] = line.detail
-        self.struck.update(found)
+        self.struck.update(found.keys())
         return found
 
     def _scripted(self, operation: str, stages: tuple[Stage, ...], unless: Iterable[str] = ()) -> Struck | None:

@@ -5,7 +5,7 @@ import base64
 import io
 import tempfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -69,9 +69,8 @@ def film(width: int, height: int, seconds: int) -> bytes:
         path = Path(folder) / "film.mp4"
         with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             stream = _stream(container.add_stream("libx264", rate=FPS, options=_OPTIONS), width, height)
-            background = _drawn(width, height)
-            for number in range(seconds * FPS):
-                container.mux(stream.encode(_frame(background, number / (seconds * FPS))))
+            for frame in _frames(_drawn(width, height), seconds * FPS):
+                container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return path.read_bytes()
 
@@ -82,14 +81,16 @@ def _stream(stream: VideoStream, width: int, height: int) -> VideoStream:
     return stream
 
 
-def _frame(background: Image.Image, moment: float) -> av.VideoFrame:
-    image = background.copy()
-    width, height = image.size
+def _frames(background: Image.Image, count: int) -> Iterator[av.VideoFrame]:
+    """A bright bar that wanders over the picture, from left to right."""
+    planes = av.VideoFrame.from_image(background).reformat(format="yuv420p").to_ndarray()
+    width, height = background.size
     bar = max(2, width // 40)
-    left = int(moment * (width - bar))
-    ImageDraw.Draw(image).rectangle((left, 0, left + bar, height), fill=(240, 160, 60))
-    frame: av.VideoFrame = av.VideoFrame.from_image(image)
-    return frame
+    for number in range(count):
+        left = number * (width - bar) // count
+        moved = planes.copy()
+        moved[:height, left : left + bar] = 200
+        yield av.VideoFrame.from_ndarray(moved, format="yuv420p")
 
 
 def _drawn(width: int, height: int) -> Image.Image:

@@ -13,8 +13,12 @@ def listen(host: str, port: int) -> socket.socket:
     # It says TCP because asyncio turns Nagle's delay (40 ms an answer) off only on sockets that do.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
-    listener.listen(4096)
+    try:
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 

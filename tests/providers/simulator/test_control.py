@@ -87,7 +87,7 @@ def test_bodies_that_are_no_object_are_refused(simulator: Simulator, provider: s
 @pytest.mark.parametrize("provider", ["openai", *VIDEO])
 def test_every_field_of_a_wrong_type_is_refused(simulator: Simulator, provider: str) -> None:
     for name in body(provider):
-        for wrong in (7.5, [], {"a": 1}, None, True):
+        for wrong in (7.5, [], {"a": 1}):
             answer = submit(simulator, provider, **{name: wrong})
             if provider == "fal":
                 answer = simulator.ask("fal", "GET", answer.json()["response_url"])

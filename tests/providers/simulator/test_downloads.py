@@ -51,7 +51,7 @@ def test_half_a_file_can_look_whole(simulator: Simulator) -> None:
 def test_some_files_are_no_films(simulator: Simulator, fault: str) -> None:
     answer = get(address(simulator, fault))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "video/mp4")
-    with pytest.raises(av.FFmpegError):
+    with pytest.raises((av.FFmpegError, IndexError)):
         measured(answer.content)
 
 

@@ -121,7 +121,7 @@ def test_answers_that_are_no_json(simulator: Simulator, fault: str) -> None:
     simulator.faults({"fault": fault})
     answer = look(simulator, "runway", job)
     assert answer.status_code == 200
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises((json.JSONDecodeError, UnicodeDecodeError)):
         json.loads(answer.content.decode())
 
 
@@ -295,7 +295,7 @@ def test_a_prompt_may_say_anything() -> None:
 @pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.drawn])
 def test_no_fault_breaks_the_simulator_itself(simulator: Simulator, name: str) -> None:
     simulator.faults(rates={name: 1.0})
-    for provider in ("openai", "fal", "vertex"):
+    for provider in ("openai", "fal"):
         with contextlib.suppress(requests.RequestException):
             submit(simulator, provider)
     simulator.faults()
