@@ -3,7 +3,10 @@
 import os
 import statistics
 import time
+import timeit
+import uuid
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.test import Client
 
 from credits import ledger
+from providers import crypto
 from vidgenie.management.commands.run import worker
 from vidgenie.management.own_database import own_database
 from vidgenie.processes import Program, stop_together
@@ -27,12 +31,16 @@ METHOD = (
 
 
 class Command(BaseCommand):
-    help = "Times complete sandbox runs from POST to succeeded, with a worker of its own."
+    help = "Times complete sandbox runs from POST to succeeded, with a worker of its own; or the sealing of keys."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--runs", type=int, default=5, help="measured runs; default: 5")
+        parser.add_argument("--suite", choices=["runs", "encryption"], default="runs", help="what is measured")
 
-    def handle(self, *, runs: int, **options: Any) -> None:
+    def handle(self, *, runs: int, suite: str, **options: Any) -> None:
+        if suite == "encryption":
+            self.stdout.write(encryption())
+            return
         with own_database():
             program = Program("worker", worker())
             program.start()
@@ -69,6 +77,29 @@ class Command(BaseCommand):
             f"{len(taken)} runs on {os.cpu_count()} cores: median {median:.2f} s, "
             f"min {min(taken):.2f}, max {max(taken):.2f}; bar {BAR} s: {'met' if max(taken) < BAR else 'MISSED'}"
         )
+
+
+def encryption() -> str:
+    """What sealing and opening a provider key cost, with a ring of one key and with five."""
+    place: dict[str, Any] = {"provider": "openai", "owner": 1, "row": uuid.uuid4()}
+    entries = [crypto.new_key() for _ in range(5)]
+    one, five = crypto.Ring.parse(entries[-1]), crypto.Ring.parse(",".join(entries))
+    plain = "sk-" + "x" * 160
+    sealed = one.seal(plain, **place)
+    acts = {
+        "seal": lambda: one.seal(plain, **place),
+        "open, ring of 1": lambda: one.open(sealed, **place),
+        "open, ring of 5 (the last opens)": lambda: five.open(sealed, **place),
+    }
+    lines = [f"{name:33} {_microseconds(act):6.1f} µs" for name, act in acts.items()]
+    return "\n".join(
+        [*lines, f"A key of {len(plain)} characters; the median of 50 rounds of 200. Bar for opening: 50 µs."]
+    )
+
+
+def _microseconds(act: Callable[[], object]) -> float:
+    rounds = [timeit.timeit(act, number=200) / 200 for _ in range(50)]
+    return statistics.median(rounds) * 1e6
 
 
 def _client() -> Client:
