@@ -212,7 +212,7 @@ def fitted(prompt: str, units: int = PROMPT) -> str:
     if prompt[len(cut) : len(cut) + 1].isspace():
         return cut
     whole = cut.rpartition(" ")[0]
-    return whole if len(whole) > len(cut) // 2 else cut
+    return (whole if len(whole) > len(cut) // 2 else cut).rstrip()
 
 
 def _possible(request: JobRequest) -> tuple[str, int]:
