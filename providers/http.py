@@ -235,6 +235,7 @@ def _follow(session: requests.Session, url: str, origin: str, headers: Mapping[s
             return response
         url = urljoin(url, response.headers.get("location", ""))
         response.close()
+        session.close()  # else the next hop may go down a connection that the server is ending at that moment
     raise ProviderError(Reason.UNAVAILABLE, "the file's address redirects without end")
 
 
