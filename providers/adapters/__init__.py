@@ -1,26 +1,20 @@
-"""Who speaks for whom: one adapter for each provider, by its slug. Adding a provider adds a file and a line here."""
+"""Who speaks for whom: every module here has an adapter, found by its slug. Adding a provider adds a file."""
 
-from providers.adapters.fal import FalAdapter
-from providers.adapters.google import GoogleAdapter
-from providers.adapters.openai import OpenAIAdapter
-from providers.adapters.pika import PikaAdapter
-from providers.adapters.runway import RunwayAdapter
-from providers.adapters.sandbox import SandboxAdapter
-from providers.adapters.vertex import VertexAdapter
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
 from providers.base import Adapter
 
-ADAPTERS: dict[str, Adapter] = {
-    adapter.slug: adapter
-    for adapter in (
-        FalAdapter(),
-        GoogleAdapter(),
-        OpenAIAdapter(),
-        PikaAdapter(),
-        RunwayAdapter(),
-        SandboxAdapter(),
-        VertexAdapter(),
-    )
-}
+
+def _adapters() -> Iterator[Adapter]:
+    for found in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{found.name}")
+        here = (kind for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__)
+        yield from (kind() for kind in here if isinstance(kind, type) and issubclass(kind, Adapter))
+
+
+ADAPTERS: dict[str, Adapter] = {adapter.slug: adapter for adapter in _adapters()}
 
 
 def key_owner(provider: str) -> str:
