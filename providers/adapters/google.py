@@ -328,7 +328,9 @@ def _error(answer: http.Answer) -> Fields:
         return {}
     found = found[0] if isinstance(found, list) and found else found
     error = found.get("error") if isinstance(found, dict) else None
-    return error if isinstance(error, dict) else {"message": error} if isinstance(error, str) else {}
+    if isinstance(error, str):  # OAuth's own form
+        return {"message": f"{error} {found.get('error_description') or ''}".strip()}
+    return error if isinstance(error, dict) else {}
 
 
 def _words(error: Fields) -> Iterator[str]:

@@ -262,12 +262,9 @@ def _exchange(url: str, method: str, body: bytes, headers: Mapping[str, str], **
 
 def _not_granted(answer: http.Answer) -> ProviderError:
     """OAuth's errors: 400 invalid_grant for an account that is gone, a key that was revoked, a clock that is wrong."""
-    try:
-        found = answer.document()
-    except ProviderError:
-        found = {}
-    reason = Reason.UNAUTHORIZED if answer.status in (400, 401, 403) else None
-    return http.refuse(answer, f"{found.get('error', '')} {found.get('error_description', '')}", reason=reason)
+    error = refusal(answer, gone=Reason.UNAVAILABLE)
+    error.reason = Reason.UNAUTHORIZED if answer.status in (400, 401, 403) else error.reason
+    return error
 
 
 def _hash(key: str) -> str:
