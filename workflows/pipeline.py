@@ -166,7 +166,7 @@ def nudge(provider: str, job_id: str) -> None:
     waiting.update(next_check_at=Now())
 
 
-def heard(attempt_id: UUID | str, provider: str, job_id: str) -> None:
+def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
     """A provider says there is news of the job of an attempt. As with `nudge`, it is fetched sooner, that is all.
 
     Where the answer to the submit was lost, this is how its job becomes known, even after the run was given up.

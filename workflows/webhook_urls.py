@@ -4,4 +4,4 @@ from django.urls import path
 
 from workflows import webhooks
 
-urlpatterns = [path("<slug:provider>/<str:token>", webhooks.receive, name="provider-webhook")]
+urlpatterns = [path("<slug:provider>/<uuid:attempt>", webhooks.receive, name="provider-webhook")]

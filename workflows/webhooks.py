@@ -5,6 +5,7 @@ Whoever forges one has to guess the address and the signature, and wins one look
 
 import hashlib
 from collections.abc import Callable
+from uuid import UUID
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +13,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from providers import gateway, hooks
-from providers.adapters import ADAPTERS
 from providers.base import ProviderError, Reason
 from workflows import pipeline
 
@@ -22,10 +22,9 @@ REMEMBERED = 900  # seconds; longer than a message is valid
 
 @csrf_exempt
 @require_POST
-def receive(request: HttpRequest, provider: str, token: str) -> HttpResponse:
+def receive(request: HttpRequest, provider: str, attempt: UUID) -> HttpResponse:
     """204 for a good message, the first time and every other; 4xx without any effect for a bad one."""
-    attempt_id = hooks.reference(token)
-    if not attempt_id or provider not in ADAPTERS:
+    if not hooks.is_ours(provider, str(attempt), request.GET.get("token", "")):
         return HttpResponse(status=404)
     body = request.read(LIMIT + 1)
     if len(body) > LIMIT:
@@ -34,7 +33,7 @@ def receive(request: HttpRequest, provider: str, token: str) -> HttpResponse:
         job_id = gateway.webhook_job_id(provider, request.headers, body)
     except ProviderError as error:  # when it can't be verified now, the provider shall come again
         return HttpResponse(status=401 if error.reason == Reason.UNAUTHORIZED else 503)
-    _hear_once(request.path, body, lambda: pipeline.heard(attempt_id, provider, job_id))
+    _hear_once(request.path, body, lambda: pipeline.heard(attempt, provider, job_id))
     return HttpResponse(status=204)
 
 
