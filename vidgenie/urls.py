@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
+from providers import views as provider_views
 from vidgenie import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -15,6 +16,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/theme/", views.theme, name="theme"),
     path("accounts/tokens/", views.api_tokens, name="tokens"),
     path("accounts/tokens/<str:pk>/revoke/", views.revoke_token, name="revoke-token"),
+    path("accounts/keys/", provider_views.own_keys, name="own-keys"),
+    path("accounts/keys/<uuid:pk>/erase/", provider_views.take_own_key_away, name="take-own-key-away"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/", include("vidgenie.api_urls")),
