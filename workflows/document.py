@@ -39,10 +39,11 @@ def status_document(workflow: Workflow) -> dict[str, Any]:
 
 
 def steps_of(workflow: Workflow) -> QuerySet[Step]:
-    """The steps with their assets, `attempts_made` and what a running attempt told of its progress: one query."""
+    """The steps with assets, `attempts_made`, and the progress and place in line of a running attempt: one query."""
     return workflow.steps.select_related("asset").annotate(
         attempts_made=Count("attempts"),
         told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
+        place=Max("attempts__queue_position", filter=Q(attempts__status__in=UNFINISHED)),
     )
 
 
@@ -95,6 +96,7 @@ def _step(step: Step) -> dict[str, Any]:
         "attempts": step.attempts_made,  # type: ignore[attr-defined]
         "started": _time(step.started),
         "finished": _time(step.finished),
+        "position": step.place,  # type: ignore[attr-defined]
         "credits": step.charged,
     }
 

@@ -87,6 +87,7 @@ class StepShape(Shape):
     attempts = serializers.IntegerField()
     started = serializers.DateTimeField(allow_null=True)
     finished = serializers.DateTimeField(allow_null=True)
+    position = serializers.IntegerField(allow_null=True, help_text="its place in line, from 1, while it waits")
     credits = serializers.IntegerField(help_text="taken for it")
 
 

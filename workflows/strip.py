@@ -46,6 +46,7 @@ class Frame:
     asset: Asset | None = None
     text: str = ""
     progress: float | None = None
+    place: int | None = None
     settled: bool = False
 
     @property
@@ -102,25 +103,26 @@ class Strip:
     def frames(self) -> list[Frame]:
         """The frames in the order things are made."""
         told = self._told()
-        made = {step.stage: self._frame(step, told.get(step.pk)) for step in self.steps}
+        made = {step.stage: self._frame(step, *told.get(step.pk, (None, None))) for step in self.steps}
         brought = {"enhance": self._words()}
         if self.workflow.type == Workflow.Type.VIDEO_FROM_IMAGE:
             brought["image"] = Frame("image", _("still"), Status.SUCCEEDED, asset=self.workflow.image)
         return [(brought | made)[stage] for stage in ("enhance", "image", "video") if stage in brought | made]
 
-    def _frame(self, step: Step, progress: float | None) -> Frame:
+    def _frame(self, step: Step, progress: float | None, place: int | None) -> Frame:
         title = str(Step.Stage(step.stage).label)
         text = step.text or self.workflow.prompt if step.stage == Step.Stage.ENHANCE else ""
-        return Frame(step.stage, title, step.status, step, step.asset, text, progress, self.workflow.is_finished)
+        return Frame(step.stage, title, step.status, step, step.asset, text, progress, place, self.workflow.is_finished)
 
     def _words(self) -> Frame:
         return Frame("enhance", _("words"), Status.SUCCEEDED, text=self.workflow.prompt)
 
-    def _told(self) -> dict[int, float | None]:
+    def _told(self) -> dict[int, tuple[float | None, int | None]]:
         if self.workflow.is_finished:
             return {}
         told = Attempt.objects.filter(step__workflow=self.workflow, status__in=UNFINISHED)
-        return dict(told.values_list("step_id", "progress"))
+        found = told.values_list("step_id", "progress", "queue_position")
+        return {step: (progress, place) for step, progress, place in found}
 
     @property
     def image(self) -> Asset | None:

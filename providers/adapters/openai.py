@@ -134,18 +134,14 @@ class OpenAIAdapter(Adapter):
 
     def _words(self, request: JobRequest, token: str) -> Job:
         exchange = self._exchange("submit", request.model)
-        try:
-            answer = exchange.negotiate(
-                lambda client, more: client.chat.completions.with_raw_response.create(
-                    model=request.model, messages=_messages(request, more), extra_body=more
-                ),
-                _word_fields(request),
-                token,
-            )
-            return _finished(exchange, request, lambda: Output(text=_text(answer)))
-        except ProviderError as error:
-            error.sent = False  # whatever became of it: to ask for words once more costs a hundredth of a cent
-            raise
+        answer = exchange.negotiate(
+            lambda client, more: client.chat.completions.with_raw_response.create(
+                model=request.model, messages=_messages(request, more), extra_body=more
+            ),
+            _word_fields(request),
+            token,
+        )
+        return _finished(exchange, request, lambda: Output(text=_text(answer)))
 
     def _moderate(self, request: JobRequest, token: str) -> None:
         """The free check before the paid call: refused images cost the time, and count against the key's owner."""

@@ -94,8 +94,7 @@ class Canned:
 class Spec:
     """One adapter with one kind of request. `secrets` are the strings that must go nowhere; the token by default.
 
-    `origins` are the only beginnings of addresses that may see one; by default that of `submit`. `repeatable` is for
-    words, which cost next to nothing: their errors say `sent=False` even where the provider may have acted.
+    `origins` are the only beginnings of addresses that may see one; by default that of `submit`.
     """
 
     adapter: Adapter
@@ -110,7 +109,6 @@ class Spec:
     check: Canned | None = None
     output: Output | None = None
     refusals: tuple[tuple[int, Any, Reason], ...] = ()
-    repeatable: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     origins: tuple[str, ...] = ()
 
@@ -157,23 +155,17 @@ class Contract:
     def test_a_submit_answered_with_nonsense_is_in_doubt_and_not_repeated(self, body: str | bytes) -> None:
         reason, sent = self._failure(replace(self.spec.submit, status=200, answer=body))
         assert reason in UNCLEAR
-        assert sent is not self.spec.repeatable or reason == Reason.BAD_OUTPUT
+        assert sent is True
 
     @pytest.mark.parametrize("status", [500, 502, 503, 504])
     def test_an_unlabelled_server_error_at_submit_is_in_doubt_and_not_repeated(self, status: int) -> None:
         html = HTML.format(secret=self.spec.hidden()[0])
         reason, sent = self._failure(replace(self.spec.submit, status=status, answer=html))
-        assert (reason, sent) == (
-            Reason.TIMED_OUT if status == 504 else Reason.UNAVAILABLE,
-            not self.spec.repeatable,
-        )
+        assert (reason, sent) == (Reason.TIMED_OUT if status == 504 else Reason.UNAVAILABLE, True)
 
     @pytest.mark.parametrize(("error", "reason", "sent"), BROKEN.values(), ids=BROKEN)
     def test_a_broken_connection_at_submit(self, error: Exception, reason: Reason, sent: bool) -> None:
-        assert self._failure(replace(self.spec.submit, answer=error)) == (
-            reason,
-            sent and not self.spec.repeatable,
-        )
+        assert self._failure(replace(self.spec.submit, answer=error)) == (reason, sent)
 
     def test_too_many_requests_are_no_job_and_wait_as_long_as_they_say(self) -> None:
         canned = replace(self.spec.submit, status=429, answer={}, headers={"Retry-After": "7"})

@@ -15,6 +15,7 @@ from providers.models import Model, ProviderCall, ProviderHealth
 from providers.offer import on_offer
 from tests.pipeline import run, start
 from workflows import pipeline
+from workflows.document import status_document
 from workflows.models import Attempt
 
 FAST = {"resolution": "720p", "enhance": False, "seed": 7}
@@ -155,3 +156,21 @@ def test_the_sandbox_does_not_take_over_for_what_was_sold_as_the_real_thing(alic
     run(alice, "image-only", "a fox", **FAST)
     assert not Attempt.objects.filter(provider="sandbox").exists()
     assert not ProviderCall.objects.exists()
+
+
+def test_more_than_a_key_may_run_wait_here_and_know_their_place(alice, openai, settings):
+    settings.PROVIDER_CONCURRENCY = {"openai": 1}
+    runs = [start(alice, "image-only", "a fox", **FAST) for _ in range(3)]
+    for workflow in runs:
+        pipeline.advance(workflow.pk)
+    assert openai.submits == 1
+    assert [status_document(workflow)["steps"][0]["position"] for workflow in runs] == [None, 1, 2]
+
+
+def test_who_waits_in_line_can_be_stopped_for_nothing(alice, openai, settings):
+    settings.PROVIDER_CONCURRENCY = {"openai": 1}
+    runs = [start(alice, "image-only", "a fox", **FAST) for _ in range(2)]
+    for workflow in runs:
+        pipeline.advance(workflow.pk)
+    assert pipeline.cancel(runs[1].pk).status == "canceled"
+    assert (openai.submits, ledger.balance(alice)) == (1, Balance(300, 2))

@@ -82,7 +82,7 @@ class TestImageContract(Contract):
 
 
 class TestTextContract(Contract):
-    spec = Spec(adapter=ADAPTER, token=TOKEN, request=TEXT, submit=CHAT, refusals=REFUSALS, repeatable=True)
+    spec = Spec(adapter=ADAPTER, token=TOKEN, request=TEXT, submit=CHAT, refusals=REFUSALS)
 
 
 @pytest.fixture
