@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ from .media import Media
 from .webhooks import Webhooks
 
 CONCURRENCY = {"fal": 2, "runway": 5}  # jobs that run at a time per key; further ones wait in line
+
+
+_OPERATION = re.compile(rb"/operations/([0-9a-f\-]{36})")
+_NOTED = ("x-fal-", "idempotency-key", "api-revision", "openai-")  # beginnings of headers that the books keep
 
 
 class Simulator:
@@ -116,6 +121,7 @@ class Call:
                 reference=reference,
                 at=self.sim.clock.now(),
                 job=job,
+                headers={name: one for name, one in self.request.headers.items() if name.startswith(_NOTED)},
             ),
             cost,
         )
@@ -131,7 +137,7 @@ Handler = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Door:
-    """One operation of a provider. `job` names the part of the path that is a job's id."""
+    """One operation of a provider. `job` names the part of the path that is a job's id, or "body" where that has it."""
 
     method: str
     path: str
@@ -155,17 +161,22 @@ def application(sim: Simulator) -> Starlette:
 def _endpoint(sim: Simulator, door: Door) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         call = Call(sim, door.operation, request, await request.body())
-        job = sim.jobs.get(call.path(door.job), call.provider) if door.job else None
+        job = _asked_about(call, door)
         tags = job.tags if job else call.tags
-        call.struck = sim.faults.on_request(door.operation, tags, job.id if job else fingerprint_of(call))
+        call.struck = sim.faults.on_request(
+            door.operation, tags, job.id if job else hash(call.body) if call.tags else None
+        )
         return await _answered(call, door)
 
     return endpoint
 
 
-def fingerprint_of(call: Call) -> int:
-    """What makes two requests the same to a tag that strikes once: the body."""
-    return hash(call.body) if call.tags else 0
+def _asked_about(call: Call, door: Door) -> Job | None:
+    """The job that a request is about, whose prompt's tags may be meant for this operation."""
+    if door.job == "body":
+        found = _OPERATION.search(call.body)
+        return call.sim.jobs.get(found[1].decode(), call.provider) if found else None
+    return call.sim.jobs.get(call.path(door.job), call.path("provider") or call.provider) if door.job else None
 
 
 async def _answered(call: Call, door: Door) -> Response:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 _LABEL = re.compile(r"#tag:([\w\-]+)")
@@ -12,7 +12,7 @@ _LABEL = re.compile(r"#tag:([\w\-]+)")
 
 @dataclass
 class Entry:
-    """One accepted submit. `key` and `prompt` are hashes; `answered` is False when the caller never heard of it."""
+    """One accepted submit: hashes of key and prompt, a few headers, and whether the caller got a good answer."""
 
     provider: str
     operation: str
@@ -23,6 +23,7 @@ class Entry:
     reference: str
     at: float
     job: str
+    headers: dict[str, str] = field(default_factory=dict)
     answered: bool = True
 
 
@@ -70,8 +71,8 @@ def label(prompt: str) -> str:
 
 
 def _doubles(entries: list[Entry]) -> list[dict[str, Any]]:
-    """Prompts that one model was given more than once with one key; but for chat, where asking twice costs nothing."""
-    seen = Counter((e.provider, e.model, e.key, e.prompt) for e in entries if e.operation != "openai.chat")
+    """Prompts that one model was given more than once with one key."""
+    seen = Counter((e.provider, e.model, e.key, e.prompt) for e in entries)
     return [
         {"provider": provider, "model": model, "prompt": prompt, "times": times}
         for (provider, model, _, prompt), times in seen.items()

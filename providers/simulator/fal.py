@@ -82,10 +82,22 @@ async def submit(call: Call) -> Response:
     picture, wrong = _checked(call, endpoint, body)
     if wrong and call.meets("early_422"):
         raise Refused(422, {"detail": wrong})
+    _check_wishes(call)
     job = _accepted(call, body, _broken(call, name, wrong) if wrong else _good(call, name, body, picture))
     answer: dict[str, Any] = {"status": "IN_QUEUE", "request_id": job.id, "gateway_request_id": job.notes["gateway"]}
     answer |= _urls(call, job) | {"queue_position": call.sim.jobs.position(job)}
     return as_json(answer, headers={"x-fal-request-id": job.id})
+
+
+def _check_wishes(call: Call) -> None:
+    """A limit on the queue's length, and a deadline to start by: X-Fal-Request-Timeout, in seconds."""
+    waiting = call.sim.jobs.waiting("fal", call.key)
+    most = call.request.query_params.get("fal_max_queue_length", "")
+    if most.isdigit() and waiting >= int(most):
+        raise complain("rate_limited")
+    deadline = call.header("x-fal-request-timeout")
+    if deadline and not re.fullmatch(r"\d+(\.\d+)?", deadline):
+        raise Refused(400, {"detail": "Invalid X-Fal-Request-Timeout", "error_type": "bad_request"})
 
 
 def _good(call: Call, name: str, body: dict[str, Any], picture: tuple[int, int] | None) -> Job:
@@ -114,6 +126,8 @@ def _accepted(call: Call, body: dict[str, Any], job: Job) -> Job:
     app = "/".join(job.model.split("/")[:2])
     job.notes |= {"app": app, "gateway": job.id, "media": "fal-media", "hook": hook}
     call.accept(job, str(body.get("prompt", "")), reference=urlsplit(hook).path.rstrip("/").rpartition("/")[2])
+    if (deadline := call.header("x-fal-request-timeout")) and job.start > job.accepted + float(deadline):
+        call.sim.jobs.expire(job, float(deadline))
     if job.wrong:
         job.faults = {**job.faults, "fails": "input"}
     if hook:

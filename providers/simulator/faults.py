@@ -86,6 +86,7 @@ FAULTS = {
         Fault("slow", _S.JOB, "takes ten times as long", _MEDIA),
         Fault("stays_queued", _S.JOB, "never starts", _MEDIA, drawn=False),
         Fault("never_ends", _S.JOB, "never ends", _MEDIA, drawn=False),
+        Fault("ignores_cancel", _S.JOB, "a cancel is answered well and changes nothing", _MEDIA),
         Fault("fails", _S.JOB, "fails (detail: the provider's own code)", _MEDIA),
         Fault("moderation_output", _S.JOB, "what was made is declined (detail: the form)", _PAID),
         Fault("done_without_video", _S.JOB, "done, with nothing in it", _MEDIA),

@@ -92,7 +92,7 @@ async def other_host(call: Call) -> Response:
 
 
 DOORS = [
-    Door("GET", "/{provider}-media/files/{id}/{turn}/{number}/out.mp4", "media.download", media, complain),
+    Door("GET", "/{provider}-media/files/{id}/{turn}/{number}/out.mp4", "media.download", media, complain, "id"),
     Door("GET", "/_foreign/file/{provider}/{id}", "foreign.file", other_host, complain),
     Door("GET", "/_foreign/{path:path}", "foreign.any", other_host, complain),
     Door("POST", "/_foreign/{path:path}", "foreign.any", other_host, complain),

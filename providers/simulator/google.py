@@ -212,9 +212,14 @@ def _words(problem: Problem) -> str:
     return f"Invalid value for '{problem.name}'."
 
 
+def _file(job: Job) -> str:
+    """The id of the file that a job made; the SDK knows only letters and digits in those."""
+    return job.id.replace("-", "")
+
+
 def _mine(call: Call) -> Job:
     authorize(call)
-    job = call.sim.jobs.get(call.path("id").removeprefix("v1_"), "google")
+    job = call.sim.jobs.get(call.path("id"), "google")
     if job is None or job.key != call.key or "deleted" in job.notes:
         raise interaction_error(404, "Interaction not found.", "not_found")
     return job
@@ -254,6 +259,7 @@ _STATUSES = {
     Phase.DONE: "completed",
     Phase.CANCELED: "cancelled",
 }
+_STOPS = ("incomplete", "budget_exceeded", "requires_action", "requires_continuation")  # statuses by `fails=…`
 _FORMS = ("text", "failed", "step_error")
 
 
@@ -263,7 +269,8 @@ async def _outcome(call: Call, job: Job) -> dict[str, Any]:
         return {"steps": [said], "usage": _usage(0)}
     if job.verdict is Verdict.FAILED:
         code = job.faults["fails"] or "internal_error"
-        return {"status": "failed", "errors": [{"code": code, "message": "The generation failed."}], "steps": [said]}
+        status = code if code in _STOPS else "failed"
+        return {"status": status, "errors": [{"code": code, "message": "The generation failed."}], "steps": [said]}
     if job.verdict is Verdict.REFUSED:
         return _declined(job, said)
     video = await _video(call, job)
@@ -298,7 +305,7 @@ async def _video(call: Call, job: Job) -> dict[str, Any]:
     return {
         "type": "video",
         "mime_type": "video/mp4",
-        "uri": f"{call.base}/google/v1beta/files/{job.id}:download?alt=media",
+        "uri": f"{call.base}/google/v1beta/files/{_file(job)}:download?alt=media",
     }
 
 
@@ -322,7 +329,7 @@ async def file(call: Call) -> Response:
     job = _made(call)
     ready = call.sim.clock.now() >= job.end + call.sim.clock.scaled(PROCESSING)
     state = "ACTIVE" if ready else "PROCESSING"
-    return as_json({"name": f"files/{job.id}", "mimeType": "video/mp4", "state": state, "sizeBytes": "100000"})
+    return as_json({"name": f"files/{_file(job)}", "mimeType": "video/mp4", "state": state, "sizeBytes": "100000"})
 
 
 def _made(call: Call) -> Job:
@@ -338,7 +345,7 @@ async def download(call: Call) -> Response:
     """GET /files/{id}:download?alt=media: 302 to another path of the same host."""
     authorize(call)
     job = _made(call)
-    return RedirectResponse(f"{call.base}/google/download/v1beta/files/{job.id}:download?alt=media", 302)
+    return RedirectResponse(f"{call.base}/google/download/v1beta/files/{_file(job)}:download?alt=media", 302)
 
 
 async def downloaded(call: Call) -> Response:

@@ -106,6 +106,11 @@ _ENDINGS = {
 }
 
 
+def _plain(id: str) -> str:
+    """Omni's interactions have a prefix before it, the files of Google no dashes in it."""
+    return id.removeprefix("v1_").replace("-", "")
+
+
 class Lane:
     """The jobs of one key in their order: start times never decrease along it, so a place in line is a bisection."""
 
@@ -153,21 +158,34 @@ class Jobs:
             lane.join(job, self.clock.now())
         else:
             job.start = self.clock.now()
-        self._all[job.id] = job
+        self._all[_plain(job.id)] = job
         if len(self._all) > KEPT:
             self._all.popitem(last=False)
         return job
 
     def get(self, id: str, provider: str) -> Job | None:
-        """The provider's job with this id."""
-        job = self._all.get(id)
+        """The provider's job with this id, as the provider writes ids."""
+        job = self._all.get(_plain(id))
         return job if job is not None and job.provider == provider else None
 
     def cancel(self, job: Job) -> None:
-        """Stop a job; those behind it move up."""
+        """Stop a job, unless it is one that can't be; those behind it move up."""
+        if "ignores_cancel" in job.faults:
+            return
         job.canceled = self.clock.now()
         if lane := self._lane(job):
             lane.leave(job, self.clock.now())
+
+    def expire(self, job: Job, seconds: float) -> None:
+        """End a job that does not start within so many seconds, as a failure."""
+        self.cancel(job)
+        job.canceled, job.start, job.latency = None, job.accepted + seconds, 0.0
+        job.faults = {**job.faults, "fails": "request_timeout"}
+
+    def waiting(self, provider: str, key: str) -> int:
+        """How many jobs of a key have not started."""
+        lane, now = self._lanes.get((provider, key)), self.clock.now()
+        return sum(job.start > now for job in lane.jobs) if lane else 0
 
     def position(self, job: Job) -> int:
         """How many jobs are waiting before this one."""

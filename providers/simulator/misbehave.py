@@ -1,6 +1,7 @@
 """What befalls a request: refusals that the provider words itself, and answers spoiled after it has acted."""
 
 import email.utils
+import functools
 import gzip
 import json
 import time
@@ -83,9 +84,13 @@ def _twisted(value: Any) -> Any:
     return len(value) if isinstance(value, str) else [value]
 
 
+@functools.cache
+def _packed() -> bytes:
+    return gzip.compress(b"[" + b" " * 20_000_000, 9) * 10
+
+
 def _bomb(answer: Response, detail: str) -> Response:
-    packed = b"".join(gzip.compress(b"[" + b" " * 20_000_000, 9) for _ in range(10))
-    return Response(packed, media_type="application/json", headers={"content-encoding": "gzip"})
+    return Response(_packed(), media_type="application/json", headers={"content-encoding": "gzip"})
 
 
 _SPOILERS: dict[str, Callable[[Response, str], Response]] = {

@@ -249,7 +249,7 @@ def _doors(version: str) -> list[Door]:
     home = f"/vertex/{version}/projects/{{project}}/locations/{{location}}/publishers/google/models/{{model}}"
     return [
         Door("POST", f"{home}:predictLongRunning", "vertex.submit", submit, complain),
-        Door("POST", f"{home}:fetchPredictOperation", "vertex.fetch", fetch, complain),
+        Door("POST", f"{home}:fetchPredictOperation", "vertex.fetch", fetch, complain, "body"),
     ]
 
 

@@ -117,3 +117,17 @@ def test_a_taken_port_is_told_before_anything_starts(port: int) -> None:
 def test_a_port_that_is_none_is_refused(port: str) -> None:
     with pytest.raises(CommandError, match=f"PORT is '{port}'; it must be a number from 1 to 65535"):
         call_command("run", port=port)
+
+
+def test_it_starts_the_simulator_where_providers_are_simulated(environment: dict[str, str], port: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"http://127.0.0.1:{server.getsockname()[1]}"
+    simulated = {"VIDGENIE_PROVIDER_MODE": "simulated", "SIMULATOR_PORT": place.rpartition(":")[2]}
+    with running({**environment, **simulated}, port) as (process, said):
+        assert said.index("simulator of the providers") < said.index("web server and the worker")
+        assert f"simulated at {place}/" in said
+        assert urlopen(f"{place}/_control/books").status == 200  # noqa: S310
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    with pytest.raises(OSError, match="refused"):
+        urlopen(f"{place}/_control/books")  # noqa: S310

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.providers.simulator.talk import look, measured, submit
+from tests.providers.simulator.talk import PATHS, body, look, measured, submit
 from tests.simulator import KEYS, Simulator, picture
 
 
@@ -152,3 +152,24 @@ def test_each_model_has_types_of_its_own(simulator: Simulator, endpoint: str, ch
     job = simulator.ask("fal", "POST", f"/fal-queue/{endpoint}", {"prompt": "a fox"} | changes).json()
     url = result(simulator, job).json()["video"]["url"]
     assert measured(requests.get(url, timeout=30).content) == expected
+
+
+def test_a_job_that_cannot_start_in_time_fails(simulator: Simulator) -> None:
+    simulator.control("clock", {"speed": 1})
+    headers = simulator.headers("fal") | {"X-Fal-Request-Timeout": "10.0"}
+    jobs = [
+        simulator.ask("fal", "POST", PATHS["fal"], body("fal", f"fox {n}"), headers=headers).json() for n in range(3)
+    ]
+    simulator.advance(11)
+    assert look(simulator, "fal", jobs[2]).json()["error_type"] == "request_timeout"
+    assert result(simulator, jobs[2]).status_code == 504
+    assert simulator.books("fal")["entries"][2]["headers"] == {"x-fal-request-timeout": "10.0"}
+
+
+def test_a_queue_can_be_called_too_long(simulator: Simulator) -> None:
+    simulator.control("clock", {"speed": 1})
+    statuses = [
+        simulator.ask("fal", "POST", f"{PATHS['fal']}?fal_max_queue_length=1", body("fal")).status_code
+        for _ in range(4)
+    ]
+    assert statuses == [200, 200, 200, 429]

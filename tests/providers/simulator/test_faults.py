@@ -300,3 +300,31 @@ def test_no_fault_breaks_the_simulator_itself(simulator: Simulator, name: str) -
             submit(simulator, provider)
     simulator.faults()
     assert submit(simulator, "runway").status_code == 200
+
+
+@pytest.mark.parametrize("provider", ["fal", "google", "runway"])
+def test_a_cancel_may_change_nothing(simulator: Simulator, provider: str) -> None:
+    simulator.control("clock", {"speed": 1})
+    job = submit(simulator, provider, "a fox #sim:ignores_cancel").json()
+    method, path = {
+        "fal": ("PUT", job.get("cancel_url", "")),
+        "google": ("POST", f"/google/v1/interactions/{job.get('id')}/cancel"),
+        "runway": ("DELETE", f"/runway/v1/tasks/{job.get('id')}"),
+    }[provider]
+    assert simulator.ask(provider, method, path).status_code < 300
+    simulator.advance(100)
+    assert word(provider, look(simulator, provider, job).json()) == DONE[provider]
+
+
+def test_a_tag_strikes_looks_at_vertex_and_downloads_too(simulator: Simulator) -> None:
+    job = submit(simulator, "vertex", "a fox #sim:error_500@vertex.fetch").json()
+    assert [look(simulator, "vertex", job).status_code for _ in range(2)] == [500, 200]
+    task = submit(simulator, "runway", "a fox #sim:error_500@media.download").json()
+    url = look(simulator, "runway", task).json()["output"][0]
+    assert [requests.get(url, timeout=30).status_code for _ in range(2)] == [500, 200]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "budget_exceeded", "requires_action"])
+def test_omni_stops_in_many_ways(simulator: Simulator, status: str) -> None:
+    job = submit(simulator, "google", f"a fox #sim:fails={status}").json()
+    assert look(simulator, "google", job).json()["status"] == status

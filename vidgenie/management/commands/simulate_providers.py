@@ -17,7 +17,6 @@ EXAMPLE = """
   Faults                 GET  {place}/_control/faults  lists them all
                          PUT  {place}/_control/faults  {{"rates": {{"rate_limited": 0.1}}, "seed": 7}}
   One prompt only        write #sim:NAME into it, say #sim:reset_after@fal.submit
-  To stop                Ctrl-C
 """
 
 
