@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from typing import ClassVar
 
 import pytest
@@ -394,13 +395,14 @@ def test_it_refuses_to_start_when_a_sealed_key_does_not_open(settings, alice, ri
     assert not any(secret in said for secret in (ONE, OLD.partition(":")[2], NEW.partition(":")[2]))
 
 
-@pytest.mark.parametrize("command", ["worker"])
-def test_nothing_is_started_then(settings, monkeypatch, command):
+@pytest.mark.parametrize("start", [lambda: call_command("worker"), lambda: runpy.run_module("vidgenie.wsgi")])
+def test_neither_worker_nor_web_server_starts_then(settings, monkeypatch, start):
     keys.store("acme", ONE)
     settings.ENCRYPTION_KEYS = NEW
     monkeypatch.setattr("vidgenie.processes.Program.start", lambda program: pytest.fail("it was started"))
+    monkeypatch.setattr("django.core.wsgi.get_wsgi_application", lambda: None)
     with pytest.raises(SystemCheckError, match="Sealed provider keys that do not open: 1"):
-        call_command(command)
+        start()
 
 
 def test_a_ring_that_makes_no_sense_keeps_it_from_starting(settings):

@@ -64,6 +64,7 @@ def addresses(user):
         "credits": "/credits/",
         "rules": "/credits/rules/",
         "tokens": "/accounts/tokens/",
+        "provider keys": "/accounts/keys/",
         "e-mail": "/accounts/email/",
         "password": "/accounts/password/change/",
         "two factors": "/accounts/2fa/",
