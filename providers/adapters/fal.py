@@ -270,8 +270,8 @@ class FalAdapter(Adapter):
         if answer.ok:
             return self._made(job, answer)
         complaint = _complaint(answer)
-        failed = told.get("error") or told.get("error_type") or complaint.of_model
-        if not failed and (answer.status in _ABOUT_US or answer.status >= 500 or not complaint.word):
+        failed = told.get("error") or told.get("error_type")
+        if not failed and (answer.status in _ABOUT_US or not _is_verdict(answer, complaint)):
             raise self._silence(answer)
         word = complaint.word or str(told.get("error_type") or "")
         if word == "client_cancelled":
@@ -424,6 +424,11 @@ def _complaint(answer: http.Answer) -> _Complaint:
     word = found.get("error_type")
     told = isinstance(word, str) and "request_id" not in found
     return _Complaint(word if isinstance(word, str) else "", detail if isinstance(detail, str) else "", of_queue=told)
+
+
+def _is_verdict(answer: http.Answer, complaint: _Complaint) -> bool:
+    """Whether this is the model's own error, and not a machine that stumbled over bringing us the result."""
+    return complaint.of_model or (bool(complaint.word) and answer.status < 500)
 
 
 def _of_model(problems: Iterable[Fields]) -> _Complaint:

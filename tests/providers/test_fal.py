@@ -285,6 +285,7 @@ def test_the_status_alone_tells_a_failure_when_the_result_is_gone(net):
         (401, {"detail": "no"}, Reason.UNAUTHORIZED),
         (404, {"status": "NOT_FOUND"}, Reason.LOST),
         (429, {"detail": "no"}, Reason.RATE_LIMITED),
+        (429, {"detail": [{"type": "concurrent_requests_limit", "msg": "no"}]}, Reason.RATE_LIMITED),
         (500, {"detail": "no", "error_type": "internal_error"}, Reason.UNAVAILABLE),
         (502, "<html>", Reason.UNAVAILABLE),
         (200, {"video": {"url": 7}}, Reason.UNAVAILABLE),
