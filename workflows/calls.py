@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 
 from providers import gateway
-from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason
+from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason, Status
 from workflows import media
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
@@ -125,8 +125,15 @@ class Store(Call):
     phase = Attempt.Phase.STORE
 
     def make(self) -> Asset:
-        """The asset, its files in our storage, not yet saved."""
-        output = Output(**self.attempt.outputs[0])
+        """The asset, its files in our storage, not yet saved. An address that has expired is asked for anew, once."""
+        try:
+            return self._stored(Output(**self.attempt.outputs[0]))
+        except ProviderError as error:
+            if error.reason != Reason.LOST:
+                raise
+        return self._stored(self._told_again())
+
+    def _stored(self, output: Output) -> Asset:
         kind = SERVICES[self.stage].kind.value
         with gateway.download(self.attempt.provider, output, key=self.attempt.key_id) as source:
             file, size, sha256 = media.fetch_to_disk(source)
@@ -134,6 +141,12 @@ class Store(Call):
             asset = media.store(file, size, sha256, name=f"made/{self.attempt.pk}", kind=kind)
         _require_length(asset, self.attempt.options.get("duration_seconds"))
         return asset
+
+    def _told_again(self) -> Output:
+        job = gateway.fetch(self.attempt.provider, self.job, key=self.attempt.key_id)
+        if job.status != Status.SUCCEEDED:
+            raise ProviderError(Reason.UNAVAILABLE, f"the job was done, and is {job.status} now")
+        return SERVICES[self.stage].keep(job)
 
 
 def _picture(image: Asset | None) -> Picture | None:

@@ -16,7 +16,9 @@ _PATIENCE = {
     Attempt.Phase.SUBMIT: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 5, Reason.TIMED_OUT: 2},
     Attempt.Phase.SUBMITTING: {Reason.LOST: 8, Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40},
     Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 3},
-    Attempt.Phase.STORE: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40, Reason.BAD_OUTPUT: 1},
+    Attempt.Phase.STORE: {
+        Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40, Reason.LOST: 2, Reason.BAD_OUTPUT: 1,
+    },
 }  # fmt: skip
 
 

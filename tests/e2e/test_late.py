@@ -60,6 +60,17 @@ def test_it_is_on_the_record_as_late(lost):
     }  # fmt: skip
 
 
+def test_a_run_whose_words_were_not_improved_is_whole_all_the_same(alice, mishaps):
+    mishaps.put("submit", *[ProviderError(Reason.UNAVAILABLE, "down", sent=False)] * 6)
+    mishaps.put("answer to submit", HALF_SENT)
+    mishaps.put("find", *[NOBODY_KNOWS] * 9)
+    run(alice, "image-only", "a fox", resolution="480p")
+    attempt = Attempt.objects.get(step__stage="image")
+    hear(attempt)
+    late.deliver_due()
+    assert (Workflow.objects.get().status, ledger.balance(alice)) == ("succeeded", Balance(300, 0))
+
+
 def test_it_is_delivered_once(lost):
     hear(lost)
     late.deliver_due()

@@ -112,3 +112,12 @@ def test_webhooks_that_go_wrong_do_no_harm(alice, hooked, fault):
     assert bad == [401 if fault in ("webhook_forged", "webhook_stale") else 204]
     assert finish(workflow).status == "succeeded"
     assert hooked.books("fal")["doubles"] == []
+
+
+@pytest.mark.parametrize(
+    "fault", ["expired_url", "truncated_once", "file_502", "cross_host", "late_to_appear", "odd_status"]
+)
+def test_what_can_be_overcome_is_overcome(alice, outside, fault):
+    workflow = finish(begin(alice, f"a fox #sim:{fault}"))
+    assert (workflow.status, workflow.reason) == ("succeeded", "")
+    assert outside.books("fal")["providers"]["fal"]["accepted"] == 1

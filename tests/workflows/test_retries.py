@@ -23,6 +23,7 @@ PATIENCE = {
     ("store", "rate_limited"): 40,
     ("store", "unavailable"): 40,
     ("store", "timed_out"): 40,
+    ("store", "lost"): 2,
     ("store", "bad_output"): 1,
 }
 CASES = list(itertools.product(("submit", "submitting", "fetch", "store"), Reason))
