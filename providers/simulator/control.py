@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .answers import as_json
-from .app import Simulator
+from .calls import Simulator
 from .faults import FAULTS
 
 Action = Callable[[Any, Request], Any]

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from . import fal_models, files, media
 from .answers import Refused, as_json
-from .app import Call, Door
+from .calls import Call, Door
 from .clock import iso
 from .jobs import Job, Phase, Verdict
 from .schema import Problem

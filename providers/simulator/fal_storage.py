@@ -7,7 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from .answers import Refused, as_json
-from .app import Call, Door
+from .calls import Call, Door
 from .clock import iso
 from .fal import authorize, complain
 

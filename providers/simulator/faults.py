@@ -218,24 +218,34 @@ class Faults:
         return None
 
     def _rolled(self, operation: str, stages: tuple[Stage, ...]) -> list[str]:
+        found = ((*name.partition("@"), rate) for name, rate in self.rates.items())
         return [
             name
-            for name, rate in self.rates.items()
-            if FAULTS[name].stage in stages and _fits(name, "*", operation) and self._random.random() < rate
+            for name, _, where, rate in found
+            if FAULTS[name].stage in stages and _fits(name, where or "*", operation) and self._random.random() < rate
         ]
 
 
 def expanded(rates: Mapping[str, Any]) -> dict[str, float]:
-    """The rates by name, `all` standing for whatever may be drawn; raises ValueError for what makes no sense."""
+    """Rates by NAME or NAME@fal.submit; `all`, or a stage, stands for whatever may be drawn of it.
+
+    Raises ValueError for what makes no sense.
+    """
     found: dict[str, float] = {}
-    for name, rate in rates.items():
-        names = [fault.name for fault in FAULTS.values() if fault.drawn] if name == "all" else [name]
-        if unknown := [one for one in names if one not in FAULTS]:
-            raise ValueError(f"there is no fault {unknown[0]!r}; there are: {', '.join(FAULTS)}")
+    for wish, rate in rates.items():
+        name, at, where = wish.partition("@")
         if not 0 <= float(rate) <= 1:
             raise ValueError(f"the rate of {name} is {rate!r}; it must be from 0 to 1")
-        found.update(dict.fromkeys(names, float(rate)))
+        found |= {f"{one}{at}{where}": float(rate) for one in _named(name)}
     return found
+
+
+def _named(name: str) -> list[str]:
+    if name == "all" or name in set(Stage):
+        return [fault.name for fault in FAULTS.values() if fault.drawn and name in ("all", fault.stage)]
+    if name not in FAULTS:
+        raise ValueError(f"there is no fault {name!r}; there are: {', '.join(FAULTS)}")
+    return [name]
 
 
 def _line(one: Any) -> Line:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from starlette.responses import RedirectResponse, Response
 
 from .answers import Drops, Half, Refused, as_json, page
-from .app import Call, Door, foreign
+from .calls import Call, Door, foreign
 from .jobs import Job
 
 SIGNED_FOR = 24 * 3600.0  # seconds

@@ -8,25 +8,25 @@ import socket
 import time
 from pathlib import Path
 
-from .app import Simulator
+from .calls import Simulator
 from .server import listen, serve
 
-JOBS, CONNECTIONS, SECONDS = 2_000, 16, 10.0
+JOBS, CONNECTIONS = 2_000, 16
 _KEY = "key_" + "0" * 128
 _HEAD = f"Host: 127.0.0.1\r\nAuthorization: Bearer {_KEY}\r\nX-Runway-Version: 2024-11-06\r\n"
 _BODY = json.dumps({"model": "gen4.5", "promptText": "a fox in snow", "ratio": "1280:720", "duration": 5})
 
 
-def report() -> str:
-    """Put 2,000 jobs in flight, then look at them without pause; the figures in words."""
+def report(seconds: float) -> str:
+    """Put 2,000 jobs in flight, then look at them without pause for so many seconds; the figures in words."""
     listener = listen("127.0.0.1", 0)
     process = multiprocessing.get_context("fork").Process(target=_served, args=(listener,), daemon=True)
     process.start()
-    submits, looks = asyncio.run(_load(listener.getsockname()[1]))
+    submits, looks = asyncio.run(_load(listener.getsockname()[1], seconds))
     cpu = _cpu(process.pid or 0)
     process.terminate()
     process.join()
-    rate = looks / SECONDS
+    rate = looks / seconds
     return (
         f"{JOBS} jobs accepted at {submits:.0f} a second; with all of them in flight, {rate:.0f} looks a second "
         f"over {CONNECTIONS} connections. The server used {cpu:.1f} s of CPU in all."
@@ -37,11 +37,11 @@ def _served(listener: socket.socket) -> None:
     serve(Simulator(speed=0.001, concurrency={"runway": 0}), listener)
 
 
-async def _load(port: int) -> tuple[float, int]:
+async def _load(port: int, seconds: float) -> tuple[float, int]:
     start = time.perf_counter()
     ids = [job for found in await asyncio.gather(*(_submits(port) for _ in range(CONNECTIONS))) for job in found]
     rate = len(ids) / (time.perf_counter() - start)
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + seconds
     counts = await asyncio.gather(*(_looks(port, ids[n::CONNECTIONS], end) for n in range(CONNECTIONS)))
     return rate, sum(counts)
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from . import openai_schema as schema
 from .answers import Refused, as_json
-from .app import Call, Door
+from .calls import Call, Door
 from .schema import Problem
 
 CHAT_SECONDS, IMAGE_SECONDS = 1.0, 10.0

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from . import files, media
 from .answers import Refused, as_json
-from .app import Call, Door
+from .calls import Call, Door
 from .clock import iso
 from .jobs import Job, Phase, Verdict
 from .runway_models import MODELS, Model

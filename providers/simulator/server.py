@@ -5,7 +5,8 @@ import socket
 import uvicorn
 
 from .answers import Protocol
-from .app import Simulator, application
+from .app import application
+from .calls import Simulator
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from . import files, media
 from .answers import Refused, as_json
-from .app import Call, Door
-from .google import classic
+from .calls import Call, Door
+from .google_schema import classic
 from .jobs import Job, Phase, Verdict
 from .schema import Problem, boolean, document, literal, rows, text, whole
 

@@ -1,6 +1,7 @@
 """Steering the simulator, its books, and the command that runs it."""
 
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -114,3 +115,21 @@ def test_the_command_refuses_a_port_in_use(simulator: Simulator) -> None:
 def test_the_command_refuses_nonsense(wrong: list[str]) -> None:
     with pytest.raises(CommandError, match="argument"):
         call_command("simulate_providers", *wrong)
+
+
+def test_the_command_measures_what_it_carries() -> None:
+    command = [sys.executable, str(PROJECT / "manage.py"), "simulate_providers", "--measure", "0.2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stderr == ""
+    found = re.fullmatch(r"2000 jobs accepted at (\d+) a second; .* (\d+) looks a second .*\n", done.stdout)
+    assert found
+    assert min(map(int, found.groups())) > 0
+
+
+def test_a_look_at_a_long_line_is_quick() -> None:
+    jobs = Jobs(Clock(), {"fal": 2})
+    line = [jobs.add(Job("fal", "m", "key", (16, 16), 5, accepted=0, latency=60)) for _ in range(2_000)]
+    assert [jobs.position(line[n]) for n in (0, 1, 2, 3, 1_999)] == [0, 0, 0, 1, 1_997]
+    assert jobs.in_flight() == 2_000
+    jobs.cancel(line[2])
+    assert jobs.position(line[1_999]) == 1_996

@@ -282,6 +282,13 @@ def test_all_means_what_may_be_drawn() -> None:
     assert "never_ends" not in rates
 
 
+def test_a_rate_can_be_for_a_stage_and_for_one_place() -> None:
+    faults = Faults({"after@fal.submit": 1})
+    assert faults.on_request("fal.submit") is not None
+    assert faults.on_request("runway.submit") is None
+    assert {FAULTS[name.partition("@")[0]].stage for name in faults.rates} == {"after"}
+
+
 @pytest.mark.parametrize("rates", [{"nonsense": 0.1}, {"slow": 2}, {"slow": "much"}])
 def test_rates_that_make_no_sense_are_refused(rates: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"nonsense|slow|much"):

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from providers.simulator.app import CONCURRENCY, Simulator
+from providers.simulator.calls import CONCURRENCY, Simulator
 from providers.simulator.faults import FAULTS, expanded
 from providers.simulator.server import listen, serve
 
@@ -27,16 +27,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.SIMULATOR_PORT, help="0 takes a free one")
         parser.add_argument("--speed", type=float, default=1.0, help="10 is ten times as fast, 0 at once")
-        parser.add_argument("--faults", type=rates, default={}, help="NAME=0.1,… or all=0.1")
+        parser.add_argument("--faults", type=rates, default={}, help="NAME=0.1,NAME@fal.submit=0.1,… or all=0.1")
         parser.add_argument("--seed", type=int, default=0, help="what random faults are drawn with")
         parser.add_argument("--concurrency", type=slots, default={}, help=f"jobs per key; default {CONCURRENCY}")
-        parser.add_argument("--measure", action="store_true", help="load it and print what it carries")
+        parser.add_argument(
+            "--measure", type=float, nargs="?", const=10.0, metavar="SECONDS", help="load it and print what it carries"
+        )
 
-    def handle(self, *, port: int, measure: bool, **options: Any) -> None:
+    def handle(self, *, port: int, measure: float | None, **options: Any) -> None:
         if measure:
             from providers.simulator.measure import report
 
-            self.stdout.write(report())
+            self.stdout.write(report(measure))
             return
         try:
             listener = listen("127.0.0.1", port)
@@ -53,7 +55,7 @@ class Command(BaseCommand):
 def rates(text: str) -> dict[str, float]:
     """NAME=0.1,… as numbers by name."""
     try:
-        return expanded(dict(part.split("=", 1) for part in text.split(",") if part))
+        return expanded(dict(part.rsplit("=", 1) for part in text.split(",") if part))
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
