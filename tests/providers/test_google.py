@@ -160,10 +160,14 @@ class TestJobs:
     def test_an_inline_film_is_bytes(self):
         assert fetched(sample("inline")).outputs == (Output(content=b"\0\0\0\x18ftypmp42", content_type="video/mp4"),)
 
-    def test_the_last_film_after_the_last_input_counts(self):
+    def test_the_last_film_counts(self):
         old, new = ({"type": "model_output", "content": [{"type": "video", "data": data}]} for data in ("b2xk", "bmV3"))
-        steps = [old, {"type": "user_input", "content": []}, new, {"type": "model_output", "content": 7}]
+        steps = [{"type": "user_input", "content": []}, old, new, {"type": "model_output", "content": 7}]
         assert fetched({"status": "completed", "steps": steps}).outputs[0].content == b"new"
+
+    def test_a_film_from_before_the_last_input_does_not_count(self):
+        old = {"type": "model_output", "content": [{"type": "video", "data": "b2xk"}]}
+        assert failure({"status": "completed", "steps": [old, {"type": "user_input"}]}) == Reason.BAD_OUTPUT
 
     def test_a_film_by_address_is_ready_when_its_file_is(self):
         assert fetched(sample("by_address"), FILE).outputs[0].location == DOWNLOAD

@@ -320,6 +320,9 @@ class TestOperations:
             self.fetched(sample("done") | {"name": f"{MODEL}/operations/other"})
         assert failure.value.reason == Reason.UNAVAILABLE
 
+    def test_an_operation_is_done_when_it_says_so_and_not_when_it_says_something(self):
+        assert self.fetched(sample("done") | {"done": "false"}).status == Status.RUNNING
+
     def test_a_fresh_operation_may_not_be_there_yet(self):
         job = self.fetched(sample("not_found"), 404, replace(JOB, handle=JOB.handle | {"since": str(NOW + 50)}))
         assert job.status == Status.QUEUED
