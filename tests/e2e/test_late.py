@@ -60,6 +60,16 @@ def test_it_is_on_the_record_as_late(lost):
     }  # fmt: skip
 
 
+def test_its_owner_sees_it_and_reads_that_it_was_late(client, alice, lost):
+    hear(lost)
+    late.deliver_due()
+    client.force_login(alice)
+    page = client.get(Workflow.objects.get().get_absolute_url()).content.decode()
+    assert "It arrived after its credits were given back: you keep it, for nothing." in page
+    assert Asset.objects.get().thumbnail_url in page
+    assert "0 credits taken." in page
+
+
 def test_a_run_whose_words_were_not_improved_is_whole_all_the_same(alice, mishaps):
     mishaps.put("submit", *[ProviderError(Reason.UNAVAILABLE, "down", sent=False)] * 6)
     mishaps.put("answer to submit", HALF_SENT)
