@@ -156,7 +156,10 @@ def _fetched(call: Call, url: str) -> tuple[int, int] | None:
     """The size of a picture by data URI or by an address of ours; a stranger's address is taken on trust."""
     if url.startswith("data:"):
         return media.read_data_uri(url)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.path.startswith("/fal-media/uploads/"):
         held = call.sim.uploads.get(parts.path.rpartition("/")[2])
         return media.read_picture(held[0]) if held else None

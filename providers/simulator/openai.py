@@ -204,7 +204,7 @@ async def images(call: Call) -> Response:
     quality = body.get("quality", "auto")
     quality = "high" if quality == "auto" else quality
     kind = body.get("output_format", "png")
-    n = body.get("n", 1)
+    n = body.get("n") or 1
     each = tokens(name, (width, height), quality)
     call.write(name, body["prompt"], lambda: n * each * 0.003)
     await call.work(IMAGE_SECONDS)

@@ -172,36 +172,49 @@ def check_format(body: dict[str, Any], error: _Error) -> None:
                     _INVALID, f"{where}.json_schema.name")  # fmt: skip
     if given.keys() - {"name", "description", "schema", "strict"}:
         raise error(400, f"Unknown parameter in '{where}.json_schema'.", "unknown_parameter", _INVALID, where)
-    if given.get("strict") and (wrong := _loose(given.get("schema"))):
+    if wrong := _loose(given.get("schema"), strict=given.get("strict") is True):
         message = f"Invalid schema for response_format '{given['name']}': {wrong}"
         raise error(400, message, None, _INVALID, where)
 
 
-def _loose(schema: Any, path: str = "()") -> str:
-    """Why a schema is not strict, "" when it is."""
-    if not isinstance(schema, dict) or (path == "()" and schema.get("type") != "object"):
-        return f"In context={path}, schema must have type 'object'."
-    if "properties" not in schema:
-        return _loose(schema["items"], f"{path}.items") if isinstance(schema.get("items"), dict) else ""
-    if schema.get("additionalProperties") is not False:
+_TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
+
+
+def _loose(schema: Any, *, strict: bool, path: str = "()") -> str:
+    """Why a schema is none, or not strict; "" when it is fine."""
+    if not isinstance(schema, dict):
+        return f"In context={path}, a schema is expected."
+    kinds = schema.get("type", "object" if path == "()" else "string")
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if not kinds or any(kind not in _TYPES for kind in kinds) or (path == "()" and kinds != ["object"]):
+        return f"In context={path}, schema must have type 'object' or another known type."
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    if (
+        not isinstance(properties, dict)
+        or not isinstance(required, list)
+        or not isinstance(schema.get("enum", [0]), list)
+    ):
+        return f"In context={path}, 'properties' is an object, 'required' and 'enum' are lists."
+    if strict and "object" in kinds and schema.get("additionalProperties") is not False:
         return f"In context={path}, 'additionalProperties' is required to be supplied and to be false."
-    if set(schema.get("required", ())) != set(schema["properties"]):
+    if strict and sorted(map(str, required)) != sorted(properties):
         return f"In context={path}, 'required' is required to be supplied and to include every key in properties."
-    return next(filter(None, (_loose(one, f"{path}.{name}") for name, one in schema["properties"].items())), "")
+    inner = dict(properties) | ({"items": schema["items"]} if "items" in schema else {})
+    found = (_loose(one, strict=strict, path=f"{path}.{name}") for name, one in inner.items())
+    return next(filter(None, found), "")
 
 
 def filled(schema: dict[str, Any], words: str) -> Any:
     """A value that fits the schema; every free string says the words."""
-    if "enum" in schema:
+    if schema.get("enum"):
         return schema["enum"][0]
     kind = schema.get("type", "string")
     kind = kind[0] if isinstance(kind, list) else kind
     if kind == "object":
         return {name: filled(one, words) for name, one in schema.get("properties", {}).items()}
     if kind == "array":
-        return [filled(schema.get("items", {}), words)] * max(1, schema.get("minItems", 1))
-    limit = schema.get("maxLength", 10_000)
-    return {"string": words[:limit], "integer": 1, "number": 1.0, "boolean": True}.get(kind)
+        return [filled(schema.get("items", {}), words)]
+    return {"string": words, "integer": 1, "number": 1.0, "boolean": True}.get(kind)
 
 
 def check_image(body: dict[str, Any], model: str, error: _Error) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """Steering the simulator, its books, and the command that runs it."""
 
+import copy
 import io
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -93,6 +95,31 @@ def test_every_field_of_a_wrong_type_is_refused(simulator: Simulator, provider: 
             if provider == "fal":
                 answer = simulator.ask("fal", "GET", answer.json()["response_url"])
             assert 400 <= answer.status_code < 500, (name, wrong)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value inside a document."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, one in inner:
+        yield (*path, name)
+        yield from places(one, (*path, name))
+
+
+def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
+    found = place = copy.deepcopy(document)
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    return found
+
+
+@pytest.mark.parametrize("provider", ["openai", *VIDEO])
+def test_nonsense_anywhere_is_answered_with_sense(simulator: Simulator, provider: str) -> None:
+    good = body(provider)
+    for path in places(good):
+        for wrong in (None, -1, "\ud800", "http://[::1", [[]], {"type": "text"}):
+            answer = simulator.ask(provider, "POST", PATHS[provider], changed(good, path, wrong))
+            assert answer.status_code < 500, (path, wrong)
 
 
 def test_the_command_says_where_it_is_and_ends_cleanly() -> None:
