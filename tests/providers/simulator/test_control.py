@@ -122,14 +122,16 @@ def test_nonsense_anywhere_is_answered_with_sense(simulator: Simulator, provider
             assert answer.status_code < 500, (path, wrong)
 
 
-def test_the_command_says_where_it_is_and_ends_cleanly() -> None:
+@pytest.mark.parametrize("interruption", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_says_where_it_is_and_ends_cleanly(interruption: signal.Signals) -> None:
     command = [sys.executable, str(PROJECT / "manage.py"), "simulate_providers", "--port", "0", "--faults", "slow=0.5"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert "http://127.0.0.1:" in process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=20)
-    assert (process.returncode in (0, -signal.SIGTERM), errors) == (True, "")
+        process.send_signal(interruption)
+        said, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert said.endswith("The simulator has stopped.\n")
 
 
 def test_the_command_refuses_a_port_in_use(simulator: Simulator) -> None:

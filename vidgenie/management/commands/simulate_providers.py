@@ -1,5 +1,6 @@
 """A server that speaks every provider's API, so that VidGenie can be tried and tested without a key."""
 
+import contextlib
 import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -44,12 +45,18 @@ class Command(BaseCommand):
             listener = listen("127.0.0.1", port)
         except OSError as error:
             raise CommandError(f"Cannot listen on port {port}: {error.strerror}. Try: --port 0") from error
-        place = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for interruption in (signal.SIGINT, signal.SIGTERM):  # uvicorn raises them once more when it has finished
+            signal.signal(interruption, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            self.welcome(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            wanted = {name: options[name] for name in ("speed", "seed", "concurrency")}
+            serve(Simulator(rates=options["faults"], **wanted), listener)
+        self.stdout.write("The simulator has stopped.")
+
+    def welcome(self, place: str) -> None:
+        """Say where it is and how it is used."""
         self.stdout.write(f"Simulating providers at {place} ({len(FAULTS)} faults known){EXAMPLE.format(place=place)}")
         self.stdout.flush()
-        wanted = {name: options[name] for name in ("speed", "seed", "concurrency")}
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        serve(Simulator(rates=options["faults"], **wanted), listener)
 
 
 def rates(text: str) -> dict[str, float]:
