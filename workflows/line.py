@@ -27,4 +27,7 @@ def position(attempt: Attempt) -> int:
     busy = others.filter(phase__in=[Phase.SUBMITTING, Phase.FETCH]).count()
     if busy < limit:
         return 0
-    return others.filter(phase=Phase.SUBMIT, created__lt=attempt.created).exclude(pk=attempt.pk).count() + 1
+    before = others.filter(phase=Phase.SUBMIT).exclude(pk=attempt.pk)
+    if not attempt._state.adding:  # else it is just being made, and last
+        before = before.filter(created__lt=attempt.created)
+    return before.count() + 1

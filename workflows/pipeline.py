@@ -21,9 +21,10 @@ from django.utils import timezone
 
 from credits import ledger
 from providers import catalog, keys
+from providers.adapters import ADAPTERS
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
-from workflows import calls, history, line, retries, settlement, succession, tasks
+from workflows import calls, history, line, reasons, retries, settlement, succession, tasks
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
 from workflows.services import SERVICES
@@ -38,7 +39,6 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-LEASE = datetime.timedelta(seconds=60)  # a call to the outside that takes longer is believed dead
 Phase = Attempt.Phase
 
 
@@ -264,7 +264,7 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
         attempt.phase = Phase.SUBMITTING
         image = _enter(workflow, attempt.step)
     attempt.fence += 1
-    attempt.next_check_at = Now() + LEASE
+    attempt.next_check_at = Now() + _lease(attempt, make)
     attempt.save()
     return make(attempt, image)
 
@@ -274,6 +274,13 @@ def _wait_in_line(attempt: Attempt, position: int) -> None:
     attempt.queue_position = position
     attempt.next_check_at = Now() + line.PATIENCE
     attempt.save()
+
+
+def _lease(attempt: Attempt, make: type[calls.Call]) -> datetime.timedelta:
+    """How long nobody else will touch the attempt: as long as this call may take, and some more."""
+    adapter = ADAPTERS[attempt.provider]
+    longest = {Phase.SUBMIT: adapter.longest_submit, Phase.STORE: adapter.longest_download}
+    return datetime.timedelta(seconds=longest.get(make.phase, adapter.longest_call) + 10)
 
 
 _CALLS: dict[Phase, type[calls.Call]] = {
@@ -382,7 +389,10 @@ def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0)
 def _until_next_look(attempt: Attempt, *, first: bool) -> float:
     """Seconds: a good part of what this model usually takes at first, a small part of it from then on."""
     expected = catalog.get(attempt.model).expected_seconds
-    return max(0.5, 0.6 * expected) if first else min(max(1.0, 0.15 * expected), 15.0)
+    if first:
+        return max(0.5, 0.6 * expected)
+    shortest = 1.0 if expected < 10 else 5.0  # Runway asks for 5 s between looks, and nobody needs more
+    return min(max(shortest, 0.15 * expected), 15.0)
 
 
 # --- Ends --------------------------------------------------------------------------------------------------
@@ -395,11 +405,16 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
         asset.save(force_insert=True)
     step.text, step.asset = text, asset
     _end(workflow, attempt, Status.SUCCEEDED)
+    return _go_on(workflow, step, text or attempt.prompt)
+
+
+def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
+    """The attempt of the step after this one; when there is none or nobody wants it any more, the end of the run."""
     following = workflow.steps.filter(position__gt=step.position).annotate(made=Count("attempts")).first()
     if following is None or workflow.cancel_requested:
         settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
         return None
-    return _attempt(workflow, following, text or attempt.prompt, number=following.made + 1)
+    return _attempt(workflow, following, prompt, number=following.made + 1)
 
 
 def _give_up(
@@ -416,6 +431,8 @@ def _give_up(
         attempt.step.save(update_fields=["provider", "model"])
         return _attempt(workflow, attempt.step, attempt.prompt, number=attempt.number + 1)
     _end(workflow, attempt, Status.FAILED, reason)
+    if attempt.step.stage == Step.Stage.ENHANCE and not reasons.TABLE[reason].users and not workflow.cancel_requested:
+        return _go_on(workflow, attempt.step, workflow.prompt)  # the user's own words are words too
     settlement.finish(workflow, Status.FAILED, reason)
     return None
 
@@ -452,7 +469,7 @@ def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
         attempt.step.asset = asset
         # The reason stays beside the success: so it was made, but late, and `settlement` charges nothing.
         _end(workflow, attempt, Status.SUCCEEDED, Reason.LOST)
-        if not workflow.steps.exclude(status=Status.SUCCEEDED).exists():
+        if not workflow.steps.filter(position__gt=step.position).exists():
             history.move_workflow(workflow, Status.SUCCEEDED, Reason.LOST)
             workflow.save(update_fields=["status", "reason"])
     return True
@@ -495,11 +512,11 @@ def retry(workflow_id: UUID | str) -> Workflow:
         if workflow.status not in (Status.FAILED, Status.CANCELED) or workflow.deleted:
             raise NotRetryable("Only a run that failed or was canceled can be tried again.")
         steps = list(workflow.steps.all())
-        ledger.hold(workflow.user, sum(step.price - step.charged for step in steps), reference=workflow.reference)
-        _reopen(workflow, [step for step in steps if step.status != Status.SUCCEEDED])
-        missing = next(step for step in steps if step.status != Status.SUCCEEDED)
+        missing = settlement.missing(steps)
+        ledger.hold(workflow.user, settlement.unpaid(steps), reference=workflow.reference)
+        _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
-        _attempt(workflow, missing, written, number=missing.attempts.count() + 1).save()
+        _attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1).save()
         tasks.nudge(workflow.pk)
     return workflow
 

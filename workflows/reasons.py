@@ -12,10 +12,14 @@ Text = str | Promise
 
 @dataclass(frozen=True)
 class Row:
-    """What one reason means to people. `another`: a different model may do it. `alarm`: staff must know at once."""
+    """What one reason means to people.
+
+    `users`: it lies with what they asked for. `another`: a different model may do it. `alarm`: staff must know at once.
+    """
 
     sentence: Text
     advice: Text
+    users: bool = False
     another: bool = False
     alarm: bool = False
 
@@ -24,11 +28,12 @@ _TEMPORARY = _("This part of VidGenie is temporarily unavailable. We know about 
 
 TABLE: dict[Reason, Row] = {
     Reason.INVALID_INPUT: Row(
-        _("The provider could not work with this request."), _("Change the prompt or the options.")
+        _("The provider could not work with this request."), _("Change the prompt or the options."), users=True
     ),
     Reason.CONTENT_POLICY: Row(
         _("The provider declined this prompt under its content rules."),
         _("Try other words for what you want to see."),
+        users=True,
     ),
     Reason.RATE_LIMITED: Row(
         _("The provider stayed too busy for too long."), _("Try again in a few minutes."), another=True

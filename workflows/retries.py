@@ -15,7 +15,9 @@ _PATIENCE = {
     # How often each reason is met again with patience, by phase. Absent: not at all.
     Attempt.Phase.SUBMIT: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 5, Reason.TIMED_OUT: 2},
     Attempt.Phase.SUBMITTING: {Reason.LOST: 8, Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40},
-    Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 3},
+    # A key that is refused while a job runs says nothing of the job: staff mend the key, and it is looked at again.
+    Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 3,
+                          Reason.UNAUTHORIZED: 400, Reason.OUT_OF_QUOTA: 400},
     Attempt.Phase.STORE: {
         Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40, Reason.LOST: 2, Reason.BAD_OUTPUT: 1,
     },

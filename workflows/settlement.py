@@ -4,6 +4,8 @@ What is owed follows `credits/policy.py`; here each step is only told how it end
 alone, under the workflow's row lock.
 """
 
+from collections.abc import Sequence
+
 from django.utils import timezone
 
 from credits import ledger
@@ -25,6 +27,18 @@ def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
     history.move_workflow(workflow, status, reason)
     workflow.finished = timezone.now()
     workflow.save(update_fields=["status", "reason", "finished"])
+
+
+def missing(steps: Sequence[Step]) -> list[Step]:
+    """The steps of an ended run that a retry would do: all after the last that was made."""
+    made = max((step.position for step in steps if step.status == Status.SUCCEEDED), default=0)
+    return [step for step in steps if step.position > made]
+
+
+def unpaid(steps: Sequence[Step]) -> int:
+    """Credits that a retry would cost at most: what is missing, and what was made and not paid for."""
+    wanted = [*missing(steps), *(step for step in steps if step.status == Status.SUCCEEDED)]
+    return sum(step.price - step.charged for step in wanted)
 
 
 def outcome(step: Step, steps: list[Step]) -> Outcome:

@@ -165,7 +165,7 @@ class Strip:
     @property
     def still_to_pay(self) -> int:
         """What trying again would hold, in credits."""
-        return sum(step.price - step.charged for step in self.steps)
+        return settlement.unpaid(self.steps)
 
     @property
     def back_if_canceled(self) -> int:

@@ -68,6 +68,7 @@ class OpenAIAdapter(Adapter):
     """Synchronous: whatever is asked is answered in the same call, and nothing can be asked for again."""
 
     slug: ClassVar[str] = "openai"
+    longest_submit: ClassVar[float] = 330.0  # an image of high quality is minutes in the making
     key_looks: ClassVar[str] = "sk-…"  # compatible servers take any word
     key_mark: ClassVar[str] = r"sk-[\w-]{20,}"
     # `error.code`, else `error.type`: openai 3.54.0, the error guide and reports of users, 2026-11-22.
@@ -141,7 +142,7 @@ class OpenAIAdapter(Adapter):
             _word_fields(request),
             token,
         )
-        return _finished(exchange, request, lambda: Output(text=_text(answer)))
+        return _finished(exchange, request, answer, lambda: Output(text=_text(answer)))
 
     def _moderate(self, request: JobRequest, token: str) -> None:
         """The free check before the paid call: refused images cost the time, and count against the key's owner."""
@@ -149,9 +150,8 @@ class OpenAIAdapter(Adapter):
             return
         exchange = self._exchange("moderate", "omni-moderation-latest")
         try:
-            exchange.ask(lambda client: client.moderations.with_raw_response.create(
-                model=exchange.purpose.model, input=request.prompt), token)  # fmt: skip
-            flagged = _flags(exchange.answered().document())
+            flagged = _flags(exchange.ask(lambda client: client.moderations.with_raw_response.create(
+                model=exchange.purpose.model, input=request.prompt), token))  # fmt: skip
         except ProviderError as error:
             if exchange.status in (404, 405, 501):
                 log.warning("The server of openai has no moderation; images are made without it.")
@@ -168,7 +168,7 @@ class OpenAIAdapter(Adapter):
         answer = exchange.negotiate(
             lambda client, more: client.images.with_raw_response.generate(**fields, extra_body=more), optional, token
         )
-        return _finished(exchange, request, lambda: _picture(answer))
+        return _finished(exchange, request, answer, lambda: _picture(answer))
 
     def _exchange(self, operation: str, model: str = "", read: float = http.READ) -> Exchange:
         return Exchange(_base(), _is_official(), http.Purpose(self.slug, operation, model), read, self._refusal)
@@ -199,10 +199,9 @@ def _is_official() -> bool:
     return urlsplit(_base()).hostname == OFFICIAL or settings.PROVIDER_MODE == "simulated"
 
 
-def _finished(exchange: Exchange, request: JobRequest, output: Callable[[], Output]) -> Job:
+def _finished(exchange: Exchange, request: JobRequest, found: Fields, output: Callable[[], Output]) -> Job:
     """The job that the last answer is: with its output, or failed when there is none that we can use."""
     answer = exchange.answered()
-    found = answer.document()
     cents = _cents(request.model, found.get("usage")) if exchange.official else None
     answer.costs(cents)
     # Nothing is ever asked of this job again, and compatible servers repeat their ids: ours names it better.

@@ -36,6 +36,9 @@ class SandboxAdapter(Adapter):
 
     slug: ClassVar[str] = "sandbox"
     needs_key: ClassVar[bool] = False
+    longest_submit: ClassVar[float] = 50.0
+    longest_call: ClassVar[float] = 50.0
+    longest_download: ClassVar[float] = 50.0
     statuses: ClassVar = {
         "queued": Status.QUEUED,
         "running": Status.RUNNING,

@@ -158,3 +158,25 @@ def test_a_job_id_given_to_two_attempts_is_believed_once(alice, mishaps, monkeyp
     second.refresh_from_db()
     assert (second.status, second.reason, Attempt.objects.get(step__workflow=second).job_id) == ("failed", "lost", "")
     assert (finish(first).status, ledger.balance(alice)) == ("succeeded", Balance(298, 0))
+
+
+def test_when_the_words_cannot_be_improved_the_users_own_are_used_and_cost_nothing(alice, mishaps):
+    mishaps.put("submit", *[DOWN] * 6)
+    workflow = run(alice, "image-only", "a fox", resolution="480p")
+    assert (workflow.status, steps(workflow)) == ("succeeded", [("enhance", "failed", 0), ("image", "succeeded", 2)])
+    assert (Attempt.objects.get(step__stage="image").prompt, ledger.balance(alice)) == ("a fox", Balance(298, 0))
+
+
+def test_words_that_the_provider_declines_end_the_run(alice, mishaps):
+    mishaps.put("submit", ProviderError(Reason.CONTENT_POLICY, "declined", sent=False))
+    workflow = run(alice, "image-only", "a fox", resolution="480p")
+    assert (workflow.status, workflow.reason, ledger.balance(alice)) == ("failed", "content_policy", Balance(300, 0))
+
+
+def test_a_retry_does_not_go_back_before_what_was_made(alice, mishaps):
+    mishaps.put("submit", *[DOWN] * 6)
+    workflow = run(alice, "complete", "a fox #sim:fail@video", **FAST)
+    assert steps(workflow) == [("enhance", "failed", 0), ("image", "succeeded", 2), ("video", "failed", 0)]
+    pipeline.retry(workflow.pk)
+    assert ledger.balance(alice) == Balance(balance=298, held=2)
+    assert [step.status for step in workflow.steps.all()] == ["failed", "succeeded", "pending"]

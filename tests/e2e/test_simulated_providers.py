@@ -101,8 +101,9 @@ def test_a_run_through_each_provider_delivers(outside, dora, provider):
     assert outside.books()["doubles"] == []
 
 
-def test_runs_with_every_fault_at_ten_percent_end_exactly(outside, dora, request):
-    outside.faults(rates={"all": 0.1}, seed=7)
+@pytest.mark.parametrize("rate", [0.1, 0.01])
+def test_runs_with_every_fault_at_once_end_exactly(outside, dora, request, rate):
+    outside.faults(rates={"all": rate}, seed=7)
     number = 40 if request.config.getoption("--soak") else 3
     for provider in MODELS:
         if provider != "openai":

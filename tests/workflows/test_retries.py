@@ -20,6 +20,8 @@ PATIENCE = {
     ("fetch", "unavailable"): 400,
     ("fetch", "timed_out"): 400,
     ("fetch", "lost"): 3,
+    ("fetch", "unauthorized"): 400,
+    ("fetch", "out_of_quota"): 400,
     ("store", "rate_limited"): 40,
     ("store", "unavailable"): 40,
     ("store", "timed_out"): 40,
