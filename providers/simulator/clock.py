@@ -8,8 +8,14 @@ class Clock:
     """Unix time that can be moved forward, and the speed at which providers work (0: everything is done at once)."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        self.speed = speed
         self.ahead = 0.0
+        self.run_at(speed)
+
+    def run_at(self, speed: float) -> None:
+        """Change the speed for what begins from now on; raises ValueError for less than nothing."""
+        if not speed >= 0:
+            raise ValueError(f"the speed is {speed}; it must be 0 or more")
+        self.speed = speed
 
     def now(self) -> float:
         """Unix time in seconds, as the providers of this simulator see it."""

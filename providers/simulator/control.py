@@ -92,7 +92,7 @@ def state(sim: Simulator, given: Any) -> Any:
 
 def set_clock(sim: Simulator, given: dict[str, Any]) -> Any:
     """{"speed": 10} for jobs from now on, {"advance": 60} to let time go by."""
-    sim.clock.speed = float(given.get("speed", sim.clock.speed))
+    sim.clock.run_at(float(given.get("speed", sim.clock.speed)))
     sim.clock.advance(float(given.get("advance", 0)))
     return {"now": sim.clock.now(), "speed": sim.clock.speed}
 

@@ -114,7 +114,9 @@ FAULTS = {
         Fault("webhook_forged", _S.HOOK, "one with a signature of nobody's, beside the good one", ("fal.submit",)),
         Fault("webhook_stale", _S.HOOK, "one signed ten minutes ago, beside the good one", ("fal.submit",)),
         Fault("webhook_late", _S.HOOK, "the webhook comes 30 s after the end", ("fal.submit",)),
-        Fault("webhook_other", _S.HOOK, "the good one names the gateway's id as its own", ("fal.submit",)),
+        Fault(
+            "webhook_other", _S.HOOK, "one more, which names another request and ours as the gateway's", ("fal.submit",)
+        ),
     )
 }
 _ON_REQUESTS = (Stage.BEFORE, Stage.AFTER)

@@ -60,6 +60,7 @@ def test_a_revoked_key_is_refused(simulator: Simulator) -> None:
         ("faults", {"script": [{"falt": "slow"}]}),
         ("keys", {"sk-1": "stolen"}),
         ("clock", {"speed": "fast"}),
+        ("clock", {"speed": -1}),
         ("clock", [1]),
     ],
 )
@@ -140,7 +141,9 @@ def test_the_command_refuses_a_port_in_use(simulator: Simulator) -> None:
         call_command("simulate_providers", port=int(port), stdout=io.StringIO())
 
 
-@pytest.mark.parametrize("wrong", [["--faults", "nonsense=1"], ["--faults", "slow=2"], ["--concurrency", "fal"]])
+@pytest.mark.parametrize(
+    "wrong", [["--faults", "nonsense=1"], ["--faults", "slow=2"], ["--concurrency", "fal"], ["--speed", "-1"]]
+)
 def test_the_command_refuses_nonsense(wrong: list[str]) -> None:
     with pytest.raises(CommandError, match="argument"):
         call_command("simulate_providers", *wrong)

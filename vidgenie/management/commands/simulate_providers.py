@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.simulator.calls import CONCURRENCY, Simulator
+from providers.simulator.clock import Clock
 from providers.simulator.faults import FAULTS, expanded
 from providers.simulator.server import listen, serve
 
@@ -27,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=settings.SIMULATOR_PORT, help="0 takes a free one")
-        parser.add_argument("--speed", type=float, default=1.0, help="10 is ten times as fast, 0 at once")
+        parser.add_argument("--speed", type=speed, default=1.0, help="10 is ten times as fast, 0 at once")
         parser.add_argument("--faults", type=rates, default={}, help="NAME=0.1,NAME@fal.submit=0.1,… or all=0.1")
         parser.add_argument("--seed", type=int, default=0, help="what random faults are drawn with")
         parser.add_argument("--concurrency", type=slots, default={}, help=f"jobs per key; default {CONCURRENCY}")
@@ -63,6 +64,14 @@ def rates(text: str) -> dict[str, float]:
     """NAME=0.1,… as numbers by name."""
     try:
         return expanded(dict(part.rsplit("=", 1) for part in text.split(",") if part))
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def speed(text: str) -> float:
+    """A factor that is not negative."""
+    try:
+        return Clock(float(text)).speed
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
