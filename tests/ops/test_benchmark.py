@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from providers.adapters import ADAPTERS
+from providers.adapters import ADAPTERS, vertex
 from providers.models import ProviderCall
 from vidgenie.management.benchmarks import adapters, encryption
 
@@ -17,12 +17,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_adapter_is_measured_and_leaves_nothing_behind(db: None) -> None:
+    tokens = dict(vertex._TOKENS)
     *lines, method, verdict = adapters.report()
     assert {line.split()[0] for line in lines} == ADAPTERS.keys() - {"sandbox"}
     assert [line.split()[1] for line in lines].count("fetch") == 5
     assert "median of" in method
     assert verdict.startswith("slowest ")
     assert ProviderCall.objects.count() == 0
+    assert vertex._TOKENS == tokens
 
 
 def test_a_bar_that_is_missed_is_called_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from providers import wire
-from providers.adapters import ADAPTERS
+from providers.adapters import ADAPTERS, vertex
 from providers.base import JobRef, JobRequest, Kind, Picture
 
 BAR = 3.0  # ms of CPU
@@ -124,7 +124,7 @@ def _cpu(act: Callable[[], object]) -> float:
 
 @contextmanager
 def _canned(picture: bytes) -> Iterator[list[str]]:
-    """Answer every request from the table; the addresses that were asked for. No row stays behind."""
+    """Answer every request from the table; the addresses that were asked for. Nothing stays behind."""
     asked: list[str] = []
     image = ("/images/generations", {"data": [{"b64_json": base64.b64encode(picture).decode()}]})
     encoded = [(end, json.dumps(answer).encode()) for end, answer in (image, *ANSWERS)]
@@ -136,6 +136,7 @@ def _canned(picture: bytes) -> Iterator[list[str]]:
         raw = urllib3.HTTPResponse(io.BytesIO(answer), HEADERS, status=200, preload_content=False)
         return line.build_response(request, raw)
 
-    with mock.patch.object(wire.Line, "send", send), transaction.atomic():
+    tokens = mock.patch.dict(vertex._TOKENS, clear=True)  # what is granted here is good nowhere else
+    with mock.patch.object(wire.Line, "send", send), tokens, transaction.atomic():
         yield asked
         transaction.set_rollback(True)
