@@ -251,7 +251,7 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
         _stop(workflow, attempt)
         return None
     if workflow.deadline < timezone.now():
-        _give_up(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
+        _fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
     if attempt.phase == Phase.SUBMIT and (position := line.position(attempt)):
         _wait_in_line(attempt, position)
@@ -355,8 +355,7 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
     try:
         output = SERVICES[attempt.step.stage].keep(job)
     except ProviderError as error:
-        _give_up(workflow, attempt, error.reason, error.detail)
-        return None
+        return _give_up(workflow, attempt, error.reason, error.detail)
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
     attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
@@ -420,19 +419,33 @@ def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
 def _give_up(
     workflow: Workflow, attempt: Attempt, reason: Reason, detail: str, *, proven: bool = False
 ) -> Attempt | None:
-    """End a failed attempt, and the run with it, unless another model may take over: then that one's attempt.
+    """End a failed attempt, and the run with it, unless something can be done: then the attempt that does it.
 
-    Another takes over only when it is `proven` that the first will deliver nothing, and for no higher price.
+    Another model takes over only when it is `proven` that this one will deliver nothing, and for no higher price.
     """
+    if workflow.cancel_requested:
+        return _fail(workflow, attempt, reason, detail)
     attempt.detail = detail
-    if proven and not workflow.cancel_requested and (model := succession.successor(workflow, attempt.step, reason)):
-        _end_attempt(workflow, attempt, Status.FAILED, reason)
-        attempt.step.provider, attempt.step.model = model.provider, model.slug
-        attempt.step.save(update_fields=["provider", "model"])
-        return _attempt(workflow, attempt.step, attempt.prompt, number=attempt.number + 1)
-    _end(workflow, attempt, Status.FAILED, reason)
-    if attempt.step.stage == Step.Stage.ENHANCE and not reasons.TABLE[reason].users and not workflow.cancel_requested:
+    if proven and (model := succession.successor(workflow, attempt.step, reason)):
+        return _hand_over(workflow, attempt, model, reason)
+    if attempt.step.stage == Step.Stage.ENHANCE and not reasons.TABLE[reason].users:
+        _end(workflow, attempt, Status.FAILED, reason)
         return _go_on(workflow, attempt.step, workflow.prompt)  # the user's own words are words too
+    return _fail(workflow, attempt, reason, detail)
+
+
+def _hand_over(workflow: Workflow, attempt: Attempt, model: catalog.Model, reason: Reason) -> Attempt:
+    """End the attempt, and let the step be done by another model."""
+    _end_attempt(workflow, attempt, Status.FAILED, reason)
+    attempt.step.provider, attempt.step.model = model.provider, model.slug
+    attempt.step.save(update_fields=["provider", "model"])
+    return _attempt(workflow, attempt.step, attempt.prompt, number=attempt.number + 1)
+
+
+def _fail(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> Attempt | None:
+    """End the attempt and the run."""
+    attempt.detail = detail
+    _end(workflow, attempt, Status.FAILED, reason)
     settlement.finish(workflow, Status.FAILED, reason)
     return None
 
@@ -499,7 +512,7 @@ def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
     with _locked(workflow_id) as workflow:
         attempt = _attempts(workflow).first()
         if attempt:
-            _give_up(workflow, attempt, Reason.OTHER, detail)
+            _fail(workflow, attempt, Reason.OTHER, detail)
     return workflow
 
 

@@ -180,3 +180,32 @@ def test_a_retry_does_not_go_back_before_what_was_made(alice, mishaps):
     pipeline.retry(workflow.pk)
     assert ledger.balance(alice) == Balance(balance=298, held=2)
     assert [step.status for step in workflow.steps.all()] == ["failed", "succeeded", "pending"]
+
+
+def test_a_run_whose_time_is_over_while_its_words_are_improved_ends(alice, mishaps):
+    mishaps.put("submit", DOWN)
+    workflow = start(alice, "image-only", "a fox", resolution="480p")
+    pipeline.advance(workflow.pk)
+    Workflow.objects.update(deadline="2026-01-01T00:00Z")
+    workflow = finish(workflow)
+    assert (workflow.status, workflow.reason, ledger.balance(alice)) == ("failed", "timed_out", Balance(300, 0))
+
+
+def test_staff_end_a_run_while_its_words_are_improved(alice):
+    workflow = start(alice, "image-only", "a fox", resolution="480p")
+    assert pipeline.fail(workflow.pk, detail="ended by sam").status == "failed"
+    assert not Attempt.objects.filter(next_check_at__isnull=False).exists()
+
+
+def test_unusable_words_are_replaced_by_the_users_own(alice, mishaps, monkeypatch):
+    monkeypatch.setattr(mishaps, "submit", _with_unusable_words(mishaps.submit))
+    workflow = run(alice, "image-only", "a fox", resolution="480p")
+    assert (workflow.status, steps(workflow)[0]) == ("succeeded", ("enhance", "failed", 0))
+    assert workflow.steps.first().reason == "bad_output"
+
+
+def _with_unusable_words(submit):
+    def answer(request, **key):
+        return Job("w", JobStatus.SUCCEEDED) if request.kind == "text" else submit(request, **key)
+
+    return answer
