@@ -24,7 +24,7 @@ def test_every_adapter_is_measured_and_leaves_nothing_behind(db: None) -> None:
     assert "median of" in method
     assert verdict.startswith("slowest ")
     assert ProviderCall.objects.count() == 0
-    assert vertex._TOKENS == tokens
+    assert tokens == vertex._TOKENS
 
 
 def test_a_bar_that_is_missed_is_called_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
