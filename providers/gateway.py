@@ -14,11 +14,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from providers import budget, health, keys
+from providers import budget, health, http, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
 
 _INBOX = "inbox:"
+_NOBODYS = "https://nobody.invalid"  # no key belongs to what users name
 
 
 class CalledInTransaction(RuntimeError):
@@ -90,6 +91,15 @@ def shutdown_date(provider: str, model: str) -> datetime.date | None:
 def webhook_job_id(provider: str, headers: Mapping[str, str], body: bytes) -> str:
     """The job that a provider's message is about. Raises ProviderError: UNAUTHORIZED for what it has not signed."""
     return _adapter(provider).webhook_job_id(headers, body)
+
+
+def at_address(url: str, *, limit: int) -> IO[bytes]:
+    """The file at an address that a user gave, of at most `limit` bytes, within 20 s. Raises ProviderError.
+
+    It is fetched without any key, by https, and never from our own network.
+    """
+    purpose = http.Purpose("web", "fetch")
+    return http.download(purpose, url, origin=_NOBODYS, limit=limit, deadline=20)
 
 
 def _redacted(job: Job, token: str) -> Job:

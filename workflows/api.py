@@ -18,7 +18,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView, get_object_or_404
-from rest_framework.parsers import MultiPartParser
+from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -165,20 +165,17 @@ class Delete(APIView):
 class Upload(APIView):
     """Upload a picture."""
 
-    parser_classes = [MultiPartParser]
+    parser_classes = [MultiPartParser, JSONParser]
 
     @extend_schema(
         operation_id="asset_upload",
         summary="Upload a picture",
-        request=shapes.UploadShape,
+        request={"multipart/form-data": shapes.UploadShape, "application/json": shapes.AddressShape},
         responses={201: shapes.AssetShape},
     )
     def post(self, request: Request) -> Response:
-        """One PNG, JPEG or WebP in the field `image`, as multipart/form-data."""
-        file = request.FILES.get("image")
-        if file is None:
-            raise InvalidInput({"image": _("Send a picture as a file, in a field of this name.")})
-        asset = uploads.upload(_user(request), file)
+        """One PNG, JPEG or WebP in the field `image`, as multipart/form-data, or the https address of one as `url`."""
+        asset = uploads.upload(_user(request), file) if (file := request.FILES.get("image")) else _fetched(request)
         answer = document.asset_document(asset)
         return Response(answer, status=201, headers={"Location": answer["url"].removesuffix("/content")})
 
@@ -186,6 +183,12 @@ class Upload(APIView):
         """Refuse a body that is too large before anything reads it."""
         _require_length(request)
         super().initial(request, *args, **kwargs)
+
+
+def _fetched(request: Request) -> Asset:
+    if request.content_type == "application/json":
+        return uploads.upload_from(_user(request), _body(request, ("url",)).get("url"))
+    raise InvalidInput({"image": _("Send a picture as a file, in a field of this name.")})
 
 
 class AssetDetail(APIView):

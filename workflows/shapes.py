@@ -176,3 +176,9 @@ class UploadShape(Shape):
     """One picture: PNG, JPEG or WebP."""
 
     image = serializers.FileField()
+
+
+class AddressShape(Shape):
+    """Where a picture is: a public https address."""
+
+    url = serializers.URLField(max_length=2000)

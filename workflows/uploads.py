@@ -15,6 +15,8 @@ from django.core.files.base import File
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
 
+from providers import gateway
+from providers.base import ProviderError
 from workflows import media
 from workflows.models import Asset
 from workflows.prompts import InvalidInput
@@ -49,6 +51,18 @@ def upload(user: "User", file: "File[bytes]") -> Asset:
         asset.delete_files()
         raise
     return asset
+
+
+def upload_from(user: "User", url: object) -> Asset:
+    """Fetch a picture from an https address and keep it; raises InvalidInput naming `url` or `image`."""
+    if not isinstance(url, str) or not url.startswith("https://") or len(url) > 2000:
+        raise InvalidInput({"url": _("This must be an https address.")})
+    try:
+        with gateway.at_address(url, limit=settings.UPLOAD_MAX_BYTES) as file:
+            return upload(user, File(file))
+    except ProviderError as error:
+        text = _("Nothing could be fetched from this address. It must be public and lead to a picture.")
+        raise InvalidInput({"url": text}) from error
 
 
 def require_size(size: int) -> None:

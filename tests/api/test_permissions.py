@@ -29,7 +29,7 @@ TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
     "workflow/cancel/<uuid:workflow_id>": ("post", (401, 200, 200, 404, 404, 401, 401, 401)),
     "workflow/retry/<uuid:workflow_id>": ("post", (401, 409, 409, 404, 404, 401, 401, 401)),
     "workflow/<uuid:workflow_id>": ("delete", (401, 409, 409, 404, 404, 401, 401, 401)),
-    "assets": ("post", (401, 415, 415, 415, 415, 401, 401, 401)),
+    "assets": ("post", (401, 400, 400, 400, 400, 401, 401, 401)),
     "assets/<uuid:asset_id>": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
     "assets/<uuid:asset_id>/content": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
     "assets/<uuid:asset_id>/thumbnail": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
