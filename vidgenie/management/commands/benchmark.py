@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from vidgenie.management.benchmarks import adapters, encryption, pipeline
+from providers import overhead
+from vidgenie.management.benchmarks import encryption, pipeline
 from vidgenie.management.own_database import own_database
 
 SUITES = ("pipeline", "adapters", "encryption")
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 def _lines(suite: str, runs: int) -> Iterator[str]:
     reports = {
         "pipeline": lambda: pipeline.report(runs),
-        "adapters": adapters.report,
+        "adapters": overhead.report,
         "encryption": encryption.report,
     }
     return reports[suite]()
