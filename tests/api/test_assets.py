@@ -54,6 +54,8 @@ def test_an_upload_in_another_form_is_refused(api, nothing_happens, content_type
     assert_problem(api.post(ASSETS, picture(), content_type=content_type), 415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary=" + "x" * 300])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary=" + "x" * 300]
+)
 def test_a_form_that_cannot_be_read_is_refused(api, nothing_happens, content_type):
     assert_problem(api.generic("POST", ASSETS, b"nonsense", content_type), 400, "parse_error")
