@@ -58,9 +58,12 @@ class Model:
         """Credits for one job: rounded up, at least 1; with the user's own key 1, for the service."""
         if self.own_key:
             return 1
+        return max(1, int(self.exact_cost(seconds, resolution).to_integral_value(rounding=ROUND_UP)))
+
+    def exact_cost(self, seconds: int = 0, resolution: str = "") -> Decimal:
+        """Credits before they are rounded: of two models that cost the same, this tells the cheaper."""
         factor = self.resolution_factor.get(resolution, Decimal(1))
-        exact = (self.price + self.price_per_second * seconds) * factor
-        return max(1, int(exact.to_integral_value(rounding=ROUND_UP)))
+        return (self.price + self.price_per_second * seconds) * factor
 
     def can(self, option: str, value: object) -> bool:
         """Whether the model can do this value of an option; options it has no opinion on don't matter."""
@@ -120,15 +123,11 @@ def live(kind: Kind | None = None) -> list[Model]:
 
 def by_price(models: Iterable[Model]) -> list[Model]:
     """Cheapest first within a kind, for a clip of five seconds; the sandbox last, since it stands in for the others."""
-    return sorted(
-        models,
-        key=lambda model: (
-            model.kind,
-            model.provider == "sandbox",
-            model.cost(seconds=5, resolution="720p"),
-            model.slug,
-        ),
-    )
+
+    def price(model: Model) -> tuple[Decimal, Decimal]:
+        return Decimal(model.cost(seconds=5, resolution="720p")), model.exact_cost(5, "720p")
+
+    return sorted(models, key=lambda model: (model.kind, model.provider == "sandbox", price(model), model.slug))
 
 
 def get(slug: str) -> Model:

@@ -94,3 +94,8 @@ def test_staff_are_warned_thirty_days_ahead(db, keyed):
 def test_pika_is_opened_with_the_key_of_fal(db, settings):
     settings.PROVIDER_KEYS = {"fal": "id:secret"}
     assert "pika/2.2" in offered()
+
+
+def test_of_two_models_at_the_same_credits_the_cheaper_one_is_taken(db, keyed):
+    words = [model.slug for model in on_offer() if model.kind == "text"]
+    assert words[0] == "openai/gpt-6-luna"
