@@ -253,6 +253,9 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     if workflow.deadline < timezone.now():
         _fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
+    if attempt.phase == Phase.SUBMIT and not catalog.get(attempt.model).is_live:
+        following = _give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
+        return _next_call(workflow, following) if following else None
     if attempt.phase == Phase.SUBMIT and (position := line.position(attempt)):
         _wait_in_line(attempt, position)
         return None

@@ -3,6 +3,7 @@
 import datetime
 
 import pytest
+import time_machine
 from django.core import mail
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from providers.offer import on_offer
 from tests.pipeline import run, start
 from workflows import pipeline
 from workflows.document import status_document
-from workflows.models import Attempt
+from workflows.models import Attempt, Workflow
 
 FAST = {"resolution": "720p", "enhance": False, "seed": 7}
 DOWN = ProviderError(Reason.UNAVAILABLE, "503", sent=False)
@@ -174,3 +175,26 @@ def test_who_waits_in_line_can_be_stopped_for_nothing(alice, openai, settings):
         pipeline.advance(workflow.pk)
     assert pipeline.cancel(runs[1].pk).status == "canceled"
     assert (openai.submits, ledger.balance(alice)) == (1, Balance(300, 2))
+
+
+def test_a_model_whose_day_has_passed_since_is_not_called(alice, openai):
+    with time_machine.travel("2026-11-30T23:59Z", tick=False):
+        workflow = start(alice, "image-only", "a fox", **FAST, aspect_ratio="1:1", image_model="openai/gpt-image-1.5")
+    Workflow.objects.update(deadline="2026-12-02T00:00Z")
+    with time_machine.travel("2026-12-01T00:01Z", tick=False):
+        pipeline.advance(workflow.pk)
+    workflow.refresh_from_db()
+    assert (workflow.status, workflow.reason, openai.submits) == ("failed", "retired", 0)
+    assert ledger.balance(alice) == Balance(300, 0)
+
+
+def test_another_takes_over_from_a_model_whose_day_has_passed_since(alice, openai):
+    with time_machine.travel("2026-11-30T23:59Z", tick=False):
+        workflow = start(alice, "image-only", "a fox", **FAST, aspect_ratio="1:1")
+        workflow.steps.update(model="openai/gpt-image-1.5")
+        Attempt.objects.update(model="openai/gpt-image-1.5")
+    Workflow.objects.update(deadline="2026-12-02T00:00Z")
+    with time_machine.travel("2026-12-01T00:01Z", tick=False):
+        pipeline.advance(workflow.pk)
+    assert [attempt.model for attempt in Attempt.objects.order_by("number")][1] == "openai/gpt-image-2.5-flare"
+    assert openai.submits == 1
