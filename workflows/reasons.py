@@ -1,4 +1,4 @@
-"""One table of reasons: what a user reads, what they can do, and whether staff must know at once."""
+"""One table of reasons: what a user reads, what they can do, and whether another model may do better."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,13 @@ Text = str | Promise
 class Row:
     """What one reason means to people.
 
-    `users`: it lies with what they asked for. `another`: a different model may do it. `alarm`: staff must know at once.
+    `users`: it lies with what they asked for. `another`: a different model may do it.
     """
 
     sentence: Text
     advice: Text
     users: bool = False
     another: bool = False
-    alarm: bool = False
 
 
 _TEMPORARY = _("This part of VidGenie is temporarily unavailable. We know about it.")
@@ -42,9 +41,9 @@ TABLE: dict[Reason, Row] = {
         _("The provider could not finish it."), _("Try again; usually the second time works."), another=True
     ),
     Reason.TIMED_OUT: Row(_("It took too long."), _("Try again.")),
-    Reason.UNAUTHORIZED: Row(_TEMPORARY, _("Try again later."), another=True, alarm=True),
-    Reason.OUT_OF_QUOTA: Row(_TEMPORARY, _("Try again later."), another=True, alarm=True),
-    Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), another=True, alarm=True),
+    Reason.UNAUTHORIZED: Row(_TEMPORARY, _("Try again later."), another=True),
+    Reason.OUT_OF_QUOTA: Row(_TEMPORARY, _("Try again later."), another=True),
+    Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), another=True),
     Reason.BAD_OUTPUT: Row(_("What the provider made could not be opened."), _("Try again.")),
     Reason.LOST: Row(_("The provider does not know what became of it."), _("Try again.")),
     Reason.OTHER: Row(_("Something went wrong that we did not foresee."), _("Try again.")),
