@@ -206,13 +206,13 @@ def download(
     origin: str,
     headers: Mapping[str, str] | None = None,
     limit: int = FILE_LIMIT,
-    deadline: float = FILE_DEADLINE,
+    deadline: float | None = None,
 ) -> IO[bytes]:
     """A provider's file as a temporary file. Redirects are followed by hand: `headers` go to `origin` only.
 
     Addresses that lead into our own network are refused, unless the API itself is on loopback. Raises ProviderError.
     """
-    line = wire.Line(deadline, guarded=True, loopback=is_loopback(origin))
+    line = wire.Line(deadline or FILE_DEADLINE, guarded=True, loopback=is_loopback(origin))
     with noted(purpose) as row, line, _translated(line), _session(line) as session:
         with _follow(session, url, origin, headers) as response:
             row.status = response.status_code
