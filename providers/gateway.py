@@ -74,6 +74,12 @@ def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[by
         return adapter.download(output, token=token)
 
 
+def discard(location: str) -> None:
+    """Forget bytes that came with an answer, once they are stored in their own place or of no use to anybody."""
+    if location.startswith(_INBOX):
+        default_storage.delete(location.removeprefix(_INBOX))
+
+
 def check(provider: str, *, key: UUID | None = None) -> str:
     """One cheap call that is not billed; a sentence on what was seen. Raises ProviderError."""
     adapter = _adapter(provider)

@@ -10,6 +10,7 @@ import datetime
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from credits import ledger
-from providers import catalog, keys
+from providers import catalog, gateway, keys
 from providers.adapters import ADAPTERS
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
@@ -470,6 +471,8 @@ def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: s
     attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
     attempt.finished = timezone.now()
     attempt.save()
+    for output in attempt.outputs:
+        transaction.on_commit(partial(gateway.discard, output["location"]), robust=True)
 
 
 def deliver_late(attempt_id: UUID, asset: Asset) -> bool:

@@ -99,6 +99,7 @@ def test_a_run_through_each_provider_delivers(outside, dora, provider):
     assert_exact(dora)
     assert_files_open()
     assert outside.books()["doubles"] == []
+    assert not default_storage.exists("inbox") or default_storage.listdir("inbox")[1] == []
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.01])
