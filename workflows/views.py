@@ -29,7 +29,7 @@ from workflows.strip import Strip
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
-PAGE = 15  # runs on one page of the gallery
+PAGE = 12  # runs on one page of the gallery
 EXAMPLES = (
     gettext_lazy("A fox crossing a frozen lake at dawn"),
     gettext_lazy("A lighthouse in a storm, waves against the rocks"),
