@@ -138,6 +138,14 @@ def get(slug: str) -> Model:
     raise UnknownModel(f"There is no model {slug!r}.")
 
 
+def expected_seconds(slug: str) -> float:
+    """How long a model usually takes; a minute for one we no longer know, whose runs are looked after all the same."""
+    try:
+        return get(slug).expected_seconds
+    except UnknownModel:
+        return 60.0
+
+
 def choose(
     kind: Kind, wish: str = AUTO, *, among: Sequence[Model] | None = None, needs: Mapping[str, Any] | None = None
 ) -> Model:

@@ -40,10 +40,15 @@ def status_document(workflow: Workflow) -> dict[str, Any]:
 
 def steps_of(workflow: Workflow) -> QuerySet[Step]:
     """The steps with assets, `attempts_made`, and the progress and place in line of a running attempt: one query."""
-    return workflow.steps.select_related("asset").annotate(
-        attempts_made=Count("attempts"),
-        told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
-        place=Max("attempts__queue_position", filter=Q(attempts__status__in=UNFINISHED)),
+    # Django drops a model's own ordering from a query that counts.
+    return (
+        workflow.steps.order_by("position")
+        .select_related("asset")
+        .annotate(
+            attempts_made=Count("attempts"),
+            told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
+            place=Max("attempts__queue_position", filter=Q(attempts__status__in=UNFINISHED)),
+        )
     )
 
 
@@ -62,7 +67,7 @@ def progress(workflow: Workflow, steps: Iterable[Step]) -> float:
     """The share of the run that is done, 0 to 1: steps (of `steps_of`) weigh what their models usually take."""
     if workflow.status == Status.SUCCEEDED:
         return 1.0
-    weights = {step: _expected_seconds(step) for step in steps}
+    weights = {step: catalog.expected_seconds(step.model) for step in steps}
     done = sum(
         weight * (1 if step.status == Status.SUCCEEDED else getattr(step, "told", None) or 0)
         for step, weight in weights.items()
@@ -126,13 +131,6 @@ def asset_document(asset: Asset) -> dict[str, Any]:
     if asset.duration is not None:
         described["duration_seconds"] = asset.duration
     return described
-
-
-def _expected_seconds(step: Step) -> float:
-    try:
-        return catalog.get(step.model).expected_seconds
-    except catalog.UnknownModel:
-        return 10.0
 
 
 def _time(value: Any) -> str | None:

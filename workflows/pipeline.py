@@ -391,7 +391,7 @@ def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0)
 
 def _until_next_look(attempt: Attempt, *, first: bool) -> float:
     """Seconds: a good part of what this model usually takes at first, a small part of it from then on."""
-    expected = catalog.get(attempt.model).expected_seconds
+    expected = catalog.expected_seconds(attempt.model)
     if first:
         return max(0.5, 0.6 * expected)
     shortest = 1.0 if expected < 10 else 5.0  # Runway asks for 5 s between looks, and nobody needs more
@@ -413,7 +413,8 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
 
 def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
     """The attempt of the step after this one; when there is none or nobody wants it any more, the end of the run."""
-    following = workflow.steps.filter(position__gt=step.position).annotate(made=Count("attempts")).first()
+    later = workflow.steps.filter(position__gt=step.position).order_by("position")
+    following = later.annotate(made=Count("attempts")).first()
     if following is None or workflow.cancel_requested:
         settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
         return None

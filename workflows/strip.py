@@ -80,7 +80,7 @@ class Frame:
         """How much longer it will take, in words."""
         if self.step is None or self.status in (Status.SUCCEEDED, Status.FAILED, Status.CANCELED):
             return ""
-        expected = _expected_seconds(self.step)
+        expected = catalog.expected_seconds(self.step.model)
         if not self.step.started:
             return in_words(expected)
         passed = (timezone.now() - self.step.started).total_seconds()
@@ -230,10 +230,3 @@ def in_words(seconds: float) -> str:
 
 def _shown(value: Any) -> str:
     return (_("yes") if value else _("no")) if isinstance(value, bool) else str(value)
-
-
-def _expected_seconds(step: Step) -> float:
-    try:
-        return catalog.get(step.model).expected_seconds
-    except catalog.UnknownModel:
-        return 60.0

@@ -10,6 +10,7 @@ from credits.ledger import Balance
 from tests.pipeline import finish
 from tests.problems import assert_problem
 from workflows import pipeline
+from workflows.document import steps_of
 from workflows.models import Attempt, Workflow
 
 EXECUTE, STATUS, CANCEL = "/api/workflow/execute", "/api/workflow/status", "/api/workflow/cancel"
@@ -103,6 +104,11 @@ def test_a_browser_may_execute_too(client, alice):
 
 
 # --- status ------------------------------------------------------------------------------------------------
+
+
+def test_the_steps_come_in_their_order_however_the_database_counts_them(api):
+    execute(api)
+    assert "ORDER BY" in str(steps_of(Workflow.objects.get()).query)
 
 
 def test_status_tells_where_a_run_stands(api):
