@@ -110,8 +110,24 @@ class ProviderKeyAdmin(ModelAdmin):
         return False
 
 
+class LookOnly(ModelAdmin):
+    """Rows that come by themselves: to look at, and nothing else."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never."""
+        return False
+
+
 @admin.register(SandboxJob)
-class SandboxJobAdmin(ModelAdmin):
+class SandboxJobAdmin(LookOnly):
     list_display = ["created", "kind", "status", "percent", "failure", "lease_until"]
     list_filter = ["status", "created"]
     search_fields = ["reference", "prompt"]
@@ -126,18 +142,6 @@ class SandboxJobAdmin(ModelAdmin):
     @admin.display(description=_("progress"), ordering="progress")
     def percent(self, job: SandboxJob) -> str:
         return f"{job.progress:.0%}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Never."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never."""
-        return False
 
 
 @admin.register(Model)
@@ -166,24 +170,12 @@ class CatalogAdmin(ModelAdmin):
 
 
 @admin.register(ProviderCall)
-class ProviderCallAdmin(ModelAdmin):
+class ProviderCallAdmin(LookOnly):
     """The calls that were made: to look at, and nothing else."""
 
     list_display = ["at", "provider", "model", "operation", "status", "reason", "milliseconds", "size", "cost"]
     list_filter = ["provider", "operation", "reason"]
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Calls are made, not typed."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened, happened."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """What happened, happened."""
-        return False
 
 
 @admin.register(ProviderHealth)
