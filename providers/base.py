@@ -48,6 +48,7 @@ class Reason(StrEnum):
     RETIRED = "retired"
     BAD_OUTPUT = "bad_output"
     LOST = "lost"
+    QUARANTINED = "quarantined"
     OTHER = "other"
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
@@ -39,7 +40,7 @@ class Asset(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     duration = models.FloatField(null=True, blank=True, help_text=_("seconds, of a video"))
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("asset")
@@ -91,7 +92,7 @@ class Workflow(models.Model):
     request_digest = models.CharField(max_length=64, blank=True)
     cancel_requested = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField()
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
     finished = models.DateTimeField(null=True, blank=True)
     deleted = models.DateTimeField(null=True, blank=True, help_text=_("its files are gone, its receipt stays"))
 
@@ -174,11 +175,37 @@ class Step(models.Model):
         return f"{self.stage} of {self.workflow_id}"
 
 
+class Worker(models.Model):
+    """A process that moves attempts. What it has claimed is free again as soon as it gives no sign of life any more."""
+
+    class Part(models.TextChoices):
+        CLOCK = "clock", _("clock")
+        QUEUE = "queue", _("queue")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    part = models.CharField(max_length=5, choices=Part)
+    host = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    family = models.UUIDField(null=True, blank=True, help_text=_("the `manage.py worker` it belongs to"))
+    started = models.DateTimeField(db_default=Now(), editable=False)
+    seen = models.DateTimeField(db_default=Now(), help_text=_("last sign of life"))
+    worked = models.DateTimeField(db_default=Now(), help_text=_("last time it got something done"))
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+        ordering = ["started"]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.host}:{self.pid}"
+
+
 class Attempt(models.Model):
     """One submission of a step to a provider; provider, model, options and price are frozen on it.
 
     `next_check_at` is when to look again, and the lease of whoever looks now: set for every unfinished attempt.
-    `fence` rises with each claim, so that an answer that comes back too late is known by its number.
+    `fence` rises with each claim, so that an answer that comes back too late is known by its number and changes
+    nothing. `unanswered` counts the claims since the last answer: each is a worker that died of it, or with it.
     """
 
     class Phase(models.TextChoices):
@@ -193,6 +220,8 @@ class Attempt(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveSmallIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    turn = models.PositiveBigIntegerField(default=0, help_text=_("lower goes first; users take turns"))
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     phase = models.CharField(max_length=10, choices=Phase, default=Phase.SUBMIT)
     reason = models.CharField(max_length=16, choices=REASONS, blank=True)
@@ -212,16 +241,33 @@ class Attempt(models.Model):
     outputs = models.JSONField(default=list)
     tries = models.PositiveSmallIntegerField(default=0, help_text=_("failed tries in this phase"))
     fence = models.PositiveIntegerField(default=0)
+    unanswered = models.PositiveSmallIntegerField(default=0, help_text=_("claims since the last answer"))
+    worker = models.ForeignKey(
+        Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     next_check_at = models.DateTimeField(null=True, blank=True)
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
     submitted = models.DateTimeField(null=True, blank=True)
+    looks = models.PositiveIntegerField(default=0, help_text=_("how often the provider was asked how it stands"))
+    looked = models.DateTimeField(null=True, blank=True, help_text=_("when it was last seen unfinished"))
+    made = models.DateTimeField(null=True, blank=True, help_text=_("when it was first seen made"))
     finished = models.DateTimeField(null=True, blank=True)
+    watch_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("given up while its job may still deliver: until then somebody looks")
+    )
 
     class Meta:
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         ordering = ["step", "number"]
-        indexes = [models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="attempt_due")]
+        indexes = [
+            models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="attempt_due"),
+            models.Index(fields=["turn"], condition=Q(phase="submit"), name="attempt_waiting"),
+            models.Index(fields=["user", "turn"], condition=Q(phase="submit"), name="attempt_waiting_of_user"),
+            models.Index(fields=["worker"], condition=Q(worker__isnull=False), name="attempt_claimed"),
+            models.Index(fields=["watch_until"], condition=Q(watch_until__isnull=False), name="attempt_watched"),
+            models.Index(fields=["model", "-made"], condition=Q(made__isnull=False), name="attempt_made_newest"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["step", "number"], name="attempt_number_once_per_step"),
             models.UniqueConstraint(
@@ -252,7 +298,7 @@ class Transition(models.Model):
     old = models.CharField(max_length=9, choices=Status, blank=True)
     new = models.CharField(max_length=9, choices=Status)
     reason = models.CharField(max_length=16, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("transition")

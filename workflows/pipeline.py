@@ -119,6 +119,7 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
     return Attempt(
         step=step,
         number=number,
+        user_id=workflow.user_id,
         provider=step.provider,
         model=step.model,
         endpoint=catalog.get(step.model).endpoint,

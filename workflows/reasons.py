@@ -46,5 +46,8 @@ TABLE: dict[Reason, Row] = {
     Reason.RETIRED: Row(_("This model is no longer offered."), _("Choose another model."), another=True),
     Reason.BAD_OUTPUT: Row(_("What the provider made could not be opened."), _("Try again.")),
     Reason.LOST: Row(_("The provider does not know what became of it."), _("Try again.")),
+    Reason.QUARANTINED: Row(
+        _("We stopped it, since it made our own machines fail three times. We have been told."), _("Try again later.")
+    ),
     Reason.OTHER: Row(_("Something went wrong that we did not foresee."), _("Try again.")),
 }
