@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-from functools import partial
 
 from django.core.cache import cache
 from django.core.mail import get_connection, mail_admins
@@ -20,7 +19,9 @@ def tell_staff(subject: str, text: str) -> None:
     Never raises for trouble with the mail. The text goes out as it is: it must hold no keys and no signed addresses,
     as the details of attempts don't.
     """
-    transaction.on_commit(partial(_tell, " ".join(subject.split()), text), robust=True)
+    line = " ".join(subject.split())
+    # No partial here: when one fails, Django looks for its name, finds none, and fails itself.
+    transaction.on_commit(lambda: _tell(line, text), robust=True)
 
 
 def _tell(subject: str, text: str) -> None:
