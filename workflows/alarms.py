@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from functools import partial
 
 from django.core.cache import cache
 from django.core.mail import get_connection, mail_admins
@@ -14,17 +15,19 @@ log = logging.getLogger(__name__)
 
 
 def tell_staff(subject: str, text: str) -> None:
-    """Log it and mail it, once the transaction at hand is committed; what is rolled back has not happened.
+    """Log it at once, and mail it when the transaction at hand is committed; what is rolled back is not mailed.
 
     Never raises for trouble with the mail. The text goes out as it is: it must hold no keys and no signed addresses,
     as the details of attempts don't.
     """
     line = " ".join(subject.split())
-    # No partial here: when one fails, Django looks for its name, finds none, and fails itself.
-    transaction.on_commit(lambda: _tell(line, text), robust=True)
+    log.error("%s: %s", line, text)
+    transaction.on_commit(partial(_mail, line, text))
 
 
-def _tell(subject: str, text: str) -> None:
-    log.error("%s: %s", subject, text)
-    if cache.add(f"alarm:{hashlib.sha256(subject.encode()).hexdigest()}", 1, AN_HOUR):
-        mail_admins(subject, text, connection=get_connection(timeout=PATIENCE))
+def _mail(subject: str, text: str) -> None:
+    try:
+        if cache.add(f"alarm:{hashlib.sha256(subject.encode()).hexdigest()}", 1, AN_HOUR):
+            mail_admins(subject, text, connection=get_connection(timeout=PATIENCE))
+    except Exception:
+        log.exception("Staff could not be told by mail: %s", subject)

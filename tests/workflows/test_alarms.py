@@ -57,11 +57,11 @@ def test_it_waits_for_the_commit(afterwards):
     assert len(mail.outbox) == 1
 
 
-def test_what_is_rolled_back_is_not_told(afterwards, caplog):
+def test_what_is_rolled_back_is_not_mailed(afterwards):
     with transaction.atomic():
         tell_staff("the ledger drifts", "off by 3")
         transaction.set_rollback(True)
-    assert (mail.outbox, caplog.text) == ([], "")
+    assert mail.outbox == []
 
 
 def test_mail_trouble_breaks_nothing(afterwards, settings, caplog):
