@@ -14,6 +14,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+import crashpoint
 from vidgenie import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -88,6 +89,16 @@ if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("DEBUG is on in production: it shows settings to strangers. Take it away.")
 if PRODUCTION and not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is empty: name the hosts this site answers to.")
+
+# --- Deaths on purpose -------------------------------------------------------------------------------------
+# For tests of what a process leaves behind that dies in the middle: crashpoint.py. It takes two variables to arm it.
+
+CRASH = env.str("VIDGENIE_CRASH", default="")
+CRASH_ALLOWED = env.bool("VIDGENIE_CRASH_ALLOWED", default=False)
+if PRODUCTION and (CRASH or CRASH_ALLOWED):
+    raise ImproperlyConfigured("VIDGENIE_CRASH and VIDGENIE_CRASH_ALLOWED are for tests; take them away.")
+if CRASH and CRASH_ALLOWED:
+    crashpoint.arm(CRASH)
 
 # --- Applications ------------------------------------------------------------------------------------------
 

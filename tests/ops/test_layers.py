@@ -1,6 +1,8 @@
 """Who may import whom, and who may take row locks: the shape of the house, held by a test.
 
 vidgenie -> workflows -> credits, providers      (an arrow reads "imports"; there is no arrow back)
+
+Beside them stands crashpoint.py, which all may import and which imports none of them.
 """
 
 import ast
@@ -11,11 +13,13 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = ("vidgenie", "workflows", "credits", "providers")
 SOURCES = sorted(path.relative_to(PROJECT) for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
+SOURCES.append(Path("crashpoint.py"))
 
 FORBIDDEN = {
     "credits": {"providers", "workflows", "vidgenie"},
     "providers": {"credits", "workflows", "vidgenie"},
     "workflows": {"vidgenie"},
+    "crashpoint.py": {*PACKAGES, "django"},
 }
 ONLY_IN = {
     "boto3": ("providers/",),
@@ -71,6 +75,7 @@ def test_a_module_keeps_to_its_layer(path: Path) -> None:
         ("providers/models.py", "def f():\n    from credits import ledger", "imports credits"),
         ("workflows/api.py", "from vidgenie import api", "imports vidgenie"),
         ("workflows/pipeline.py", "import requests", "imports requests"),
+        ("crashpoint.py", "from django.conf import settings", "imports django"),
         ("vidgenie/models.py", "from cryptography.fernet import Fernet", "imports cryptography"),
         ("workflows/pipeline.py", "from django_q.tasks import async_task", "imports django_q"),
         ("workflows/views.py", "Workflow.objects.select_for_update().get()", "takes row locks"),
@@ -85,6 +90,7 @@ def test_a_planted_violation_is_found(path: str, source: str, complaint: str) ->
     [
         ("workflows/pipeline.py", "from credits import ledger\nfrom providers import gateway\nq.select_for_update()"),
         ("workflows/tasks.py", "from django_q.tasks import async_task"),
+        ("credits/ledger.py", "from crashpoint import crashpoint"),
         ("vidgenie/management/commands/worker.py", "from django_q.cluster import Cluster"),
         ("providers/adapters/fal.py", "import requests\nfrom . import credits"),
         ("vidgenie/urls.py", "import credits.views, providers.admin, workflows.api"),
