@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crashpoint import crashpoint
 from credits.models import Account, Entry, Hold
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def hold(user: "User", amount: int, *, reference: str) -> Hold:
         if account.available >= amount:
             account.held += amount
             account.save(update_fields=["held"])
-            return Hold.objects.create(account=account, amount=amount, reference=reference)
+            hold = Hold.objects.create(account=account, amount=amount, reference=reference)
+            crashpoint("hold.written")
+            return hold
     raise InsufficientCredits(amount, account.available, account.held)
 
 
@@ -133,7 +136,9 @@ def settle(hold: Hold, due: int, *, key: str) -> Entry | None:
             raise NotOwed(_("%(due)d credits are due, %(held)d were held.") % {"due": due, "held": hold.amount})
         if _posted(key):
             raise KeyReused(f"The key {key} was used for something else.")
-        return _close(account, hold, due, key)
+        entry = _close(account, hold, due, key)
+        crashpoint("settle.written")
+        return entry
 
 
 def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | None" = None) -> Entry:
@@ -151,7 +156,9 @@ def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | Non
                 )
             hold.refunded += amount
             hold.save(update_fields=["refunded"])
-        return _post(account, Entry.Kind.REFUND, amount, key=key, hold=hold, reason=reason, actor=actor)
+        entry = _post(account, Entry.Kind.REFUND, amount, key=key, hold=hold, reason=reason, actor=actor)
+        crashpoint("refund.written")
+        return entry
 
 
 @contextmanager

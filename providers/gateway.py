@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from crashpoint import crashpoint
 from providers import budget, health, http, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
@@ -30,9 +31,11 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
     """Start a job; the only call that costs money. Raises ProviderError."""
     adapter = _adapter(provider)
     budget.spend(provider, request.price)
+    crashpoint("submit.intended")
     try:
         with keys.opened(adapter, key) as token:
             job = _redacted(adapter.submit(request, token=token), token)
+            crashpoint("submit.answered")
     except ProviderError as error:
         if adapter.needs_key and not keys.is_own(key):
             health.went_wrong(provider, error)
@@ -47,6 +50,7 @@ def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
     adapter = _adapter(provider)
     with keys.opened(adapter, key) as token:
         found = _redacted(adapter.fetch(job, token=token), token)
+        crashpoint("fetch.answered")
     return _spooled(found, job.id)
 
 
@@ -54,7 +58,9 @@ def cancel(provider: str, job: JobRef, *, key: UUID | None = None) -> None:
     """Ask the provider to stop a job. Raises ProviderError."""
     adapter = _adapter(provider)
     with keys.opened(adapter, key) as token:
+        crashpoint("cancel.intended")
         adapter.cancel(job, token=token)
+        crashpoint("cancel.answered")
 
 
 def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | None:
@@ -62,6 +68,7 @@ def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | Non
     adapter = _adapter(provider)
     with keys.opened(adapter, key) as token:
         found = adapter.find(reference, token=token)
+        crashpoint("find.answered")
         return found and _redacted(found, token)
 
 
@@ -77,6 +84,7 @@ def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[by
 def discard(location: str) -> None:
     """Forget bytes that came with an answer, once they are stored in their own place or of no use to anybody."""
     if location.startswith(_INBOX):
+        crashpoint("discarding")
         default_storage.delete(location.removeprefix(_INBOX))
 
 
@@ -117,9 +125,10 @@ def _spooled(job: Job, name: str) -> Job:
     """Bytes that came with the answer are paid for and exist nowhere else: put them down before anything else."""
     if not any(output.content for output in job.outputs):
         return job
-    return dataclasses.replace(
-        job, outputs=tuple(_spool(output, f"{name}.{n}") for n, output in enumerate(job.outputs))
-    )
+    crashpoint("answer.unspooled")
+    spooled = tuple(_spool(output, f"{name}.{n}") for n, output in enumerate(job.outputs))
+    crashpoint("answer.spooled")
+    return dataclasses.replace(job, outputs=spooled)
 
 
 def _spool(output: Output, name: str) -> Output:

@@ -21,6 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
+from crashpoint import crashpoint
 from providers import wire
 from providers.base import ProviderError, Reason
 from providers.models import ProviderCall
@@ -289,6 +290,7 @@ def _to_disk(response: requests.Response, line: wire.Line, limit: int) -> IO[byt
     try:
         for block in _blocks(response, limit):
             target.write(block)
+            crashpoint("download.half")
         _require_in_time(line)
     except BaseException:
         target.close()

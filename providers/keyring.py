@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from crashpoint import crashpoint
 from providers import crypto
 from providers.crypto import Ring, Unopenable
 from providers.models import ProviderKey
@@ -104,7 +105,9 @@ def _rotate_one(sealed: Sealed, ring: Ring, progress: Progress) -> None:
     except Unopenable:
         progress.unopenable += 1
         return
+    crashpoint("rotation.opened")
     if _still_as(sealed).update(sealed=text):
+        crashpoint("rotation.written")
         progress.sealed += 1
     else:
         progress.changed_meanwhile += 1

@@ -17,6 +17,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NameResolutionError
 from urllib3.util import connection
 
+from crashpoint import crashpoint
+
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -125,6 +127,10 @@ class _Reporting(HTTPConnection):
         super().connect()
         self.line.stood = True
         self.line.watch(self.sock)
+
+    def getresponse(self) -> Any:
+        crashpoint("request.sent")
+        return super().getresponse()
 
     def _new_conn(self) -> socket.socket:
         sock = self._guarded() if self.line.guarded else super()._new_conn()

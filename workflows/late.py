@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from crashpoint import crashpoint
 from providers.base import Job, Output, ProviderError, Reason
 from providers.base import Status as JobStatus
 from workflows import calls, pipeline
@@ -68,6 +69,7 @@ def _deliver(attempt: Attempt, job: Job) -> None:
         return
     attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
     asset = calls.Store(attempt)()
+    crashpoint("late.stored")
     if not isinstance(asset, Asset):
         log.info("What came late for attempt %s could not be kept: %s", attempt.pk, asset)
     elif not pipeline.deliver_late(attempt.pk, asset) and not Asset.objects.filter(file=asset.file).exists():
