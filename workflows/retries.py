@@ -10,18 +10,26 @@ from providers.base import ProviderError, Reason
 from workflows.models import Attempt
 
 LONGEST_WAIT = 900.0  # seconds
+UNKNOWN_JOB = 60.0  # seconds between two looks at a job that its provider does not know
 _BRIEF = {Reason.UNAVAILABLE, Reason.TIMED_OUT}
 _PATIENCE = {
     # How often each reason is met again with patience, by phase. Absent: not at all.
     Attempt.Phase.SUBMIT: {Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 5, Reason.TIMED_OUT: 2},
     Attempt.Phase.SUBMITTING: {Reason.LOST: 8, Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40},
     # A key that is refused while a job runs says nothing of the job: staff mend the key, and it is looked at again.
-    Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 3,
+    Attempt.Phase.FETCH: {Reason.RATE_LIMITED: 400, Reason.UNAVAILABLE: 400, Reason.TIMED_OUT: 400, Reason.LOST: 2,
                           Reason.UNAUTHORIZED: 400, Reason.OUT_OF_QUOTA: 400},
     Attempt.Phase.STORE: {
         Reason.RATE_LIMITED: 40, Reason.UNAVAILABLE: 40, Reason.TIMED_OUT: 40, Reason.LOST: 2, Reason.BAD_OUTPUT: 1,
     },
 }  # fmt: skip
+
+
+class StorageAway(ProviderError):
+    """Our own storage is full or away. Nothing is lost by waiting, and nothing is sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.UNAVAILABLE, f"storage: {detail}", sent=False)
 
 
 @dataclass(frozen=True)
@@ -49,12 +57,22 @@ Decision = Again | LookUp | GiveUp
 
 
 def decide(error: ProviderError, *, phase: str, tries: int) -> Decision:
-    """What to do after `error`, the `tries`-th in a row in this phase."""
+    """What to do after `error`, the `tries`-th in a row in this phase. The run's deadline ends all patience."""
     if phase == Attempt.Phase.SUBMIT and error.sent and error.reason in _BRIEF:
         return LookUp(after=5)
+    if isinstance(error, StorageAway):
+        return Again(after=wait(tries))
     if tries > _PATIENCE[Attempt.Phase(phase)].get(error.reason, 0):
         return GiveUp(error.reason)
-    return Again(after=wait(tries, error.retry_after))
+    unknown = phase == Attempt.Phase.FETCH and error.reason == Reason.LOST
+    return Again(after=max(wait(tries, error.retry_after), UNKNOWN_JOB if unknown else 0))
+
+
+def count(attempt: Attempt, error: ProviderError) -> int:
+    """Which try in a row this one is. That a job is unknown counts only where it was the last answer too."""
+    if error.reason == Reason.LOST and attempt.reason != Reason.LOST:
+        return 1
+    return attempt.tries + 1
 
 
 def wait(tries: int, retry_after: float | None = None) -> float:

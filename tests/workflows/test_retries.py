@@ -1,11 +1,13 @@
 """What is done after each kind of failure, in each phase: the whole table."""
 
 import itertools
+import math
 
 import pytest
 
 from providers.base import ProviderError, Reason
-from workflows.retries import Again, GiveUp, LookUp, decide, wait
+from workflows.models import Attempt
+from workflows.retries import Again, GiveUp, LookUp, StorageAway, count, decide, wait
 
 # How often a failure of this kind is met again in this phase; nothing said: not at all.
 PATIENCE = {
@@ -19,7 +21,7 @@ PATIENCE = {
     ("fetch", "rate_limited"): 400,
     ("fetch", "unavailable"): 400,
     ("fetch", "timed_out"): 400,
-    ("fetch", "lost"): 3,
+    ("fetch", "lost"): 2,
     ("fetch", "unauthorized"): 400,
     ("fetch", "out_of_quota"): 400,
     ("store", "rate_limited"): 40,
@@ -64,6 +66,7 @@ def test_a_submit_that_was_refused_is_given_up_even_if_it_was_sent(reason):
     [
         (1, None, 1), (2, None, 2), (3, None, 4), (5, None, 16), (6, None, 30), (400, None, 30),
         (1, 7, 7), (9, 0.5, 0.5), (1, 900, 900), (1, 86_400, 900), (3, 0, 4), (3, -1, 4),
+        (2, -1e30, 2), (1, 1e30, 900), (1, math.inf, 900), (4, math.nan, 8),
     ],
 )  # fmt: skip
 def test_how_long_it_waits(tries, retry_after, seconds):
@@ -72,3 +75,29 @@ def test_how_long_it_waits(tries, retry_after, seconds):
 
 def test_it_waits_as_long_as_the_provider_asks():
     assert after("submit", Reason.RATE_LIMITED, 3, retry_after=42) == Again(after=42)
+
+
+@pytest.mark.parametrize(("tries", "retry_after", "seconds"), [(1, None, 60), (2, None, 60), (1, 7, 60), (2, 120, 120)])
+def test_a_job_that_its_provider_does_not_know_is_asked_for_a_minute_later(tries, retry_after, seconds):
+    assert after("fetch", Reason.LOST, tries, retry_after=retry_after) == Again(after=seconds)
+
+
+def test_a_submit_is_not_looked_up_minutes_apart():
+    assert after("submitting", Reason.LOST, 1) == Again(after=1)
+
+
+@pytest.mark.parametrize("phase", ["submit", "submitting", "fetch", "store"])
+@pytest.mark.parametrize(("tries", "seconds"), [(1, 1), (6, 30), (30_000, 30)])
+def test_nothing_is_given_up_because_our_storage_is_away(phase, tries, seconds):
+    assert decide(StorageAway("No space left on device"), phase=phase, tries=tries) == Again(after=seconds)
+
+
+@pytest.mark.parametrize(
+    ("met", "tries", "now", "counted"),
+    [
+        ("", 0, Reason.LOST, 1), ("unavailable", 7, Reason.LOST, 1), ("lost", 1, Reason.LOST, 2),
+        ("lost", 2, Reason.LOST, 3), ("", 0, Reason.UNAVAILABLE, 1), ("lost", 2, Reason.UNAVAILABLE, 3),
+    ],
+)  # fmt: skip
+def test_only_what_is_unknown_again_and_again_is_lost(met, tries, now, counted):
+    assert count(Attempt(reason=met, tries=tries), ProviderError(now)) == counted
