@@ -156,7 +156,9 @@ def refuse(answer: Answer, detail: str = "", *, reason: Reason | None = None) ->
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait as the headers ask, None where they don't or where it makes no sense."""
     value = headers.get("retry-after", "").strip()
-    seconds = _number(headers.get("retry-after-ms", ""), 1000) or _number(value) or _until(value)
+    seconds = (
+        _number(headers.get("retry-after-ms", ""), 1000) or _number(value) or _until(value, headers.get("date", ""))
+    )
     return min(seconds, LONGEST_WAIT) if seconds and seconds > 0 else None
 
 
@@ -168,9 +170,15 @@ def _number(value: str, parts: int = 1) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _until(value: str) -> float | None:
+def _until(value: str, date: str) -> float | None:
+    """Seconds to a time of the provider's clock, by that clock where it tells its time: it may be hours off."""
+    moment, now = _timestamp(value), _timestamp(date)
+    return None if moment is None else moment - (time.time() if now is None else now)
+
+
+def _timestamp(value: str) -> float | None:
     try:
-        return email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+        return email.utils.parsedate_to_datetime(value).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 
