@@ -100,7 +100,10 @@ class Workflow(models.Model):
         verbose_name = _("workflow")
         verbose_name_plural = _("workflows")
         ordering = ["-created", "-id"]
-        indexes = [models.Index(fields=["user", "-created"], name="workflow_user_newest")]
+        indexes = [
+            models.Index(fields=["user", "-created"], name="workflow_user_newest"),
+            models.Index(fields=["user"], condition=Q(finished__isnull=True), name="workflow_in_flight"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["user", "idempotency_key"], name="workflow_idempotency"),
             models.CheckConstraint(condition=Q(quoted__gt=0), name="workflow_quoted_positive"),
@@ -222,6 +225,9 @@ class Attempt(models.Model):
     number = models.PositiveSmallIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     turn = models.PositiveBigIntegerField(default=0, help_text=_("lower goes first; users take turns"))
+    key_turn = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text=_("turn in the line of its key; empty while it stands in none")
+    )
     status = models.CharField(max_length=9, choices=Status, default=Status.PENDING)
     phase = models.CharField(max_length=10, choices=Phase, default=Phase.SUBMIT)
     reason = models.CharField(max_length=16, choices=REASONS, blank=True)
@@ -263,7 +269,11 @@ class Attempt(models.Model):
         indexes = [
             models.Index(fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="attempt_due"),
             models.Index(fields=["turn"], condition=Q(phase="submit"), name="attempt_waiting"),
-            models.Index(fields=["user", "turn"], condition=Q(phase="submit"), name="attempt_waiting_of_user"),
+            models.Index(fields=["turn"], condition=Q(phase="submit", fence=0), name="attempt_unseen"),
+            models.Index(fields=["user", "turn"], condition=Q(phase="submit", fence=0), name="attempt_unseen_of_user"),
+            models.Index(
+                fields=["key_turn"], condition=Q(phase="submit", key_turn__isnull=False), name="attempt_in_line"
+            ),
             models.Index(fields=["worker"], condition=Q(worker__isnull=False), name="attempt_claimed"),
             models.Index(fields=["watch_until"], condition=Q(watch_until__isnull=False), name="attempt_watched"),
             models.Index(fields=["model", "-made"], condition=Q(made__isnull=False), name="attempt_made_newest"),
@@ -304,6 +314,7 @@ class Transition(models.Model):
         verbose_name = _("transition")
         verbose_name_plural = _("transitions")
         ordering = ["pk"]
+        indexes = [models.Index(fields=["at"], condition=Q(stage="", new="pending"), name="transition_tried_again")]
 
     def __str__(self) -> str:
         return f"{self.stage or 'workflow'}: {self.old} → {self.new}"
