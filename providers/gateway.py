@@ -17,7 +17,7 @@ from django.db import connection
 from crashpoint import crashpoint
 from providers import budget, health, http, keys
 from providers.adapters import ADAPTERS
-from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError
+from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError, Reason, Status
 
 _INBOX = "inbox:"
 _NOBODYS = "https://nobody.invalid"  # no key belongs to what users name
@@ -42,7 +42,10 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
         raise
     if adapter.needs_key:
         health.went_well(provider)
-    return _spooled(job, request.reference)
+    try:
+        return _spooled(job, request.reference)
+    except OSError as error:  # the job is paid for, so it may not look as if nothing had been sent
+        raise ProviderError(Reason.UNAVAILABLE, f"storage: {error.strerror or type(error).__name__}") from error
 
 
 def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
@@ -64,8 +67,13 @@ def cancel(provider: str, job: JobRef, *, key: UUID | None = None) -> None:
 
 
 def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | None:
-    """The job submitted with our reference, None when there surely is none. Raises ProviderError(LOST)."""
+    """The job submitted with our reference, None when there surely is none. Raises ProviderError(LOST).
+
+    Where its answer brought all it made, that may be in our storage, put down by somebody who came no further.
+    """
     adapter = _adapter(provider)
+    if default_storage.exists(_spool_name(reference)):
+        return Job(reference, Status.SUCCEEDED, outputs=(Output(location=f"{_INBOX}{_spool_name(reference)}"),))
     with keys.opened(adapter, key) as token:
         found = adapter.find(reference, token=token)
         crashpoint("find.answered")
@@ -126,14 +134,18 @@ def _spooled(job: Job, name: str) -> Job:
     if not any(output.content for output in job.outputs):
         return job
     crashpoint("answer.unspooled")
-    spooled = tuple(_spool(output, f"{name}.{n}") for n, output in enumerate(job.outputs))
+    spooled = tuple(_spool(output, _spool_name(name, n)) for n, output in enumerate(job.outputs))
     crashpoint("answer.spooled")
     return dataclasses.replace(job, outputs=spooled)
 
 
 def _spool(output: Output, name: str) -> Output:
-    saved = default_storage.save(f"inbox/{name}", ContentFile(output.content))
+    saved = default_storage.save(name, ContentFile(output.content))
     return Output(location=f"{_INBOX}{saved}", content_type=output.content_type)
+
+
+def _spool_name(name: str, number: int = 0) -> str:
+    return f"inbox/{name}.{number}"
 
 
 def _adapter(provider: str) -> Adapter:
