@@ -139,6 +139,7 @@ class Adapter:
     longest_submit: ClassVar[float] = 150.0  # seconds until whoever submits is believed dead
     longest_call: ClassVar[float] = 150.0  # the same for looking at a job
     longest_download: ClassVar[float] = 330.0
+    shortest_look: ClassVar[float] = 5.0  # seconds between two looks at a job; less where the provider minds less
     key_of: ClassVar[str] = ""  # the provider whose key opens this one, where it is another
     key_looks: ClassVar[str] = "…"  # such as sk-…, for those who type one
     key_pattern: ClassVar[str] = r"[!-~]+"  # what a key must match, whole

@@ -112,6 +112,8 @@ class FalAdapter(Adapter):
     """fal's queue, for the endpoints in `asks`."""
 
     slug: ClassVar[str] = "fal"
+    # No limit is published; fal-client 1.0.3 client.py looks every 0.1 s, 2026-11-22.
+    shortest_look: ClassVar[float] = 0.5
     key_looks: ClassVar[str] = "id:secret"
     key_pattern: ClassVar[str] = r"[\w-]+:[\w-]+"
     key_mark: ClassVar[str] = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9a-f]{16,}"

@@ -66,6 +66,8 @@ class GoogleAdapter(Adapter):
     """Always in the background and always stored: an answer that was lost on the way can be asked for again."""
 
     slug: ClassVar[str] = "google"
+    # No limit is published; the examples of ai.google.dev wait 5 to 10 s, 2026-11-22.
+    shortest_look: ClassVar[float] = 5.0
     key_looks: ClassVar[str] = "AIza…"
     key_pattern: ClassVar[str] = r"[\w.-]{20,200}"
     key_mark: ClassVar[str] = r"AIza[\w-]{35}"

@@ -69,6 +69,8 @@ class OpenAIAdapter(Adapter):
 
     slug: ClassVar[str] = "openai"
     longest_submit: ClassVar[float] = 330.0  # an image of high quality is minutes in the making
+    # Nothing runs on here. openai 3.54.0 waits so long by itself where something does, 2026-11-22.
+    shortest_look: ClassVar[float] = 1.0
     key_looks: ClassVar[str] = "sk-…"  # compatible servers take any word
     key_mark: ClassVar[str] = r"sk-[\w-]{20,}"
     # `error.code`, else `error.type`: openai 3.54.0, the error guide and reports of users, 2026-11-22.

@@ -58,6 +58,8 @@ class RunwayAdapter(Adapter):
     """A credit of Runway's is a US cent."""
 
     slug: ClassVar[str] = "runway"
+    # "not more often than every 5 s per task": runwayml 5.24.0 and docs.dev.runwayml.com, 2026-11-22.
+    shortest_look: ClassVar[float] = 5.0
     key_looks: ClassVar[str] = "key_… (132 characters)"
     key_pattern: ClassVar[str] = r"key_[0-9a-f]{128}"
     key_mark: ClassVar[str] = r"key_[0-9a-f]{128}"

@@ -42,6 +42,8 @@ class VertexAdapter(Adapter):
     """A job is an operation; its name says in which project and location it lives."""
 
     slug: ClassVar[str] = "vertex"
+    # As with google: no limit is published, and the examples wait longer, 2026-11-22.
+    shortest_look: ClassVar[float] = 5.0
     key_looks: ClassVar[str] = '{"type": "service_account", …}'
     key_mark: ClassVar[str] = r'\{.*"type"\s*:\s*"service_account".*\}'
 
