@@ -174,6 +174,7 @@ class ProviderCallAdmin(LookOnly):
     """The calls that were made: to look at, and nothing else."""
 
     list_display = ["at", "provider", "model", "operation", "status", "reason", "milliseconds", "size", "cost"]
+    search_fields = ["reference"]
     list_filter = ["provider", "operation", "reason"]
     show_full_result_count = False
 

@@ -33,7 +33,7 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
     budget.spend(provider, request.price)
     crashpoint("submit.intended")
     try:
-        with keys.opened(adapter, key) as token:
+        with keys.opened(adapter, key) as token, http.on_behalf_of(request.reference):
             job = _redacted(adapter.submit(request, token=token), token)
             crashpoint("submit.answered")
     except ProviderError as error:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
@@ -36,6 +37,7 @@ HOPS = 5  # redirects of a download
 LONGEST_WAIT = 86_400.0  # seconds; nobody means more
 QUOTED = 300  # characters of a provider's own words
 
+_reference: ContextVar[str] = ContextVar("reference", default="")
 _BY_STATUS = {
     400: Reason.INVALID_INPUT,
     401: Reason.UNAUTHORIZED,
@@ -307,9 +309,20 @@ def _to_disk(response: requests.Response, line: wire.Line, limit: int) -> IO[byt
 
 
 @contextmanager
+def on_behalf_of(reference: str) -> Iterator[None]:
+    """The calls made within are part of one submit; their rows say of which."""
+    token = _reference.set(reference)
+    try:
+        yield
+    finally:
+        _reference.reset(token)
+
+
+@contextmanager
 def noted(purpose: Purpose) -> Iterator[ProviderCall]:
     """Leave a row for the call, however it ends."""
     row = ProviderCall(provider=purpose.provider, model=purpose.model, operation=purpose.operation)
+    row.reference = _reference.get()
     start = time.monotonic()
     try:
         yield row

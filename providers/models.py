@@ -84,6 +84,7 @@ class ProviderCall(models.Model):
     provider = models.CharField(max_length=20)
     model = models.CharField(max_length=120, blank=True)
     operation = models.CharField(max_length=12)
+    reference = models.CharField(max_length=80, blank=True, help_text=_("of what was submitted, as we call it"))
     status = models.PositiveSmallIntegerField(default=0, help_text=_("of HTTP; 0 when no answer came"))
     reason = models.CharField(max_length=16, blank=True, help_text=_("empty when it went well"))
     milliseconds = models.PositiveIntegerField()
