@@ -1,6 +1,7 @@
-"""The three tables of money. Constraints here are the truth; `ledger.py` is the only writer.
+"""The three tables of money, and what the last checks of them said.
 
-Credits are whole numbers; 1 credit is 1 US cent of list price.
+Constraints here are the truth; `ledger.py` is the only writer. Credits are whole numbers; 1 credit is 1 US cent of
+list price. Times are those of the database's clock, of which there is one.
 """
 
 import uuid
@@ -8,6 +9,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -50,7 +52,7 @@ class Hold(models.Model):
     settled = models.BigIntegerField(_("taken"), default=0)
     refunded = models.BigIntegerField(_("given back after it was taken"), default=0)
     status = models.CharField(max_length=6, choices=Status, default=Status.OPEN)
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
     closed = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -104,7 +106,7 @@ class Entry(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     key = models.CharField(max_length=120, unique=True, help_text=_("doing the same twice changes nothing"))
-    created = models.DateTimeField(auto_now_add=True)
+    created = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         verbose_name = _("entry")
@@ -125,3 +127,25 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount:+} {self.kind}"
+
+
+class Verdict(models.Model):
+    """What one check of the books said: which rules are broken, by how many rows, and which are the first of them."""
+
+    at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
+    seconds = models.FloatField(_("seconds"), help_text=_("that it took"))
+    findings = models.JSONField(_("findings"), default=list, help_text=_("empty when the books are right"))
+
+    class Meta:
+        verbose_name = _("check of the books")
+        verbose_name_plural = _("checks of the books")
+        ordering = ["-pk"]
+        get_latest_by = "pk"
+
+    def __str__(self) -> str:
+        return str(_("The books are right.") if self.is_clean else _("The books are wrong."))
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no rule was broken."""
+        return not self.findings

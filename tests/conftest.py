@@ -55,7 +55,9 @@ def django_db_modify_db_settings(database_server: None, database_name: str) -> N
     """pytest-django asks for this before it makes the test database."""
     from django.db import connections
 
-    connections.settings["default"]["TEST"]["NAME"] = database_name
+    database = connections.settings["default"]
+    database["TEST"]["NAME"] = database_name
+    database["OPTIONS"]["options"] += " -c vidgenie.allow_truncate=on"  # how transactional tests clean up
 
 
 @pytest.fixture(scope="session")

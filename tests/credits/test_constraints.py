@@ -136,3 +136,32 @@ def test_nothing_that_the_books_name_can_be_deleted(alice, gone):
     with pytest.raises(ProtectedError):
         gone(alice).delete()
     assert ledger.balance(alice).balance == 300
+
+
+def test_the_books_cannot_be_emptied(alice):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET LOCAL vidgenie.allow_truncate = 'off'")
+    for table in ("credits_entry", "credits_account", "auth_user"):
+        with pytest.raises(DatabaseError, match="entries cannot be emptied"), transaction.atomic():
+            connection.cursor().execute(f"TRUNCATE {table} CASCADE")
+    assert Entry.objects.count() == 1
+
+
+NONSENSE = ["-1", "0", "'NaN'", "10 ^ 30", "'infinity'", "NULL"]
+
+
+@pytest.mark.parametrize("amount", NONSENSE)
+def test_no_statement_holds_for_a_price_that_is_none(hold, amount):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        connection.cursor().execute(f"UPDATE credits_hold SET amount = {amount}")  # noqa: S608 (from the list above)
+    hold.refresh_from_db()
+    assert hold.amount == 100
+
+
+@pytest.mark.parametrize("column", ["settled", "refunded"])
+@pytest.mark.parametrize("amount", ["-1", "'NaN'", "10 ^ 30", "NULL", "101"])
+def test_no_statement_takes_or_gives_back_beyond_sense(closed, column, amount):
+    with pytest.raises(DatabaseError), transaction.atomic():
+        connection.cursor().execute(f"UPDATE credits_hold SET {column} = {amount}")  # noqa: S608 (from the lists above)
+    closed.refresh_from_db()
+    assert (closed.settled, closed.refunded) == (60, 0)
