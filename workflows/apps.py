@@ -1,6 +1,7 @@
 """Workflows: the product. A workflow walks through its steps."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class WorkflowsConfig(AppConfig):
@@ -9,6 +10,8 @@ class WorkflowsConfig(AppConfig):
 
     def ready(self) -> None:
         from credits import references
+        from workflows import books
         from workflows.strip import meanings
 
         references.register("workflow", meanings)
+        post_migrate.connect(books.check_migrated, sender=self, dispatch_uid="workflows.books.check_migrated")
