@@ -12,8 +12,8 @@ from django.urls import reverse
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
-from workflows import reasons
-from workflows.models import Asset, Step, Workflow
+from workflows import line, reasons
+from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.states import UNFINISHED, Status
 
 
@@ -39,7 +39,12 @@ def status_document(workflow: Workflow) -> dict[str, Any]:
 
 
 def steps_of(workflow: Workflow) -> QuerySet[Step]:
-    """The steps with assets, `attempts_made`, and the progress and place in line of a running attempt: one query."""
+    """The steps with assets and what is told of their attempts, in one query.
+
+    `attempts_made`; of an unfinished attempt `told` is its progress, `place` its place in line here, and
+    `place_there` that in the line of its provider, as the provider counts.
+    """
+    there = Q(attempts__status__in=UNFINISHED, attempts__phase=Attempt.Phase.FETCH)
     # Django drops a model's own ordering from a query that counts.
     return (
         workflow.steps.order_by("position")
@@ -47,7 +52,8 @@ def steps_of(workflow: Workflow) -> QuerySet[Step]:
         .annotate(
             attempts_made=Count("attempts"),
             told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
-            place=Max("attempts__queue_position", filter=Q(attempts__status__in=UNFINISHED)),
+            place=line.place(),
+            place_there=Max("attempts__queue_position", filter=there),
         )
     )
 
@@ -102,6 +108,7 @@ def _step(step: Step) -> dict[str, Any]:
         "started": _time(step.started),
         "finished": _time(step.finished),
         "position": step.place,  # type: ignore[attr-defined]
+        "provider_position": step.place_there,  # type: ignore[attr-defined]
         "credits": step.charged,
     }
 

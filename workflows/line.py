@@ -1,56 +1,167 @@
-"""Who is before whom: users take turns, both for the workers and for a key that runs as many jobs as it may.
+"""Who is before whom: users take turns, in the line for the workers and in that of a key that is busy.
 
-The limits of keys are the providers' own (a new fal account runs 2); one job more would be refused or would sit in
-their line, where it can no longer be stopped for nothing.
+A key runs as many jobs at once as its provider says (a new fal account runs 2); one more would be refused, or would
+sit in the provider's line, where it can no longer be stopped for nothing. So it stands in line here.
+
+A turn is a number, and the lowest goes first. A user's own are OWN apart; a newcomer comes NEW after the lowest that
+waits. So somebody's first goes before the second of whoever has many, and that second goes before all who come once
+it is the lowest: nobody waits for ever, however many newcomers there are, as they would if NEW were 0. Where nobody
+waits turns begin at 0 again, for they are only compared among those who wait in the same line.
 """
 
 import datetime
+from functools import partial
+from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet, Subquery
+from django.db import connection, transaction
+from django.db.models import Case, Count, F, Func, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest
 
 from providers.adapters import ADAPTERS, key_owner
 from workflows.models import Attempt
-from workflows.states import UNFINISHED
 
-PATIENCE = datetime.timedelta(seconds=2)
 Phase = Attempt.Phase
 
-# A turn is a number, and the lowest goes first. A user's own are OWN apart; a newcomer comes NEW after the lowest that
-# waits. So somebody's first goes before the second of whoever has many, and that second goes before all who come once
-# it is the lowest: nobody waits for ever, however many newcomers there are, as they would if NEW were 0.
 OWN, NEW = 2, 1
+BUSY = (Phase.SUBMITTING, Phase.FETCH)
+SHORTEST, LONGEST = 2, 60  # seconds
+
+_UNSEEN = Q(phase=Phase.SUBMIT, fence=0)
+_IN_LINE = Q(phase=Phase.SUBMIT, key_turn__isnull=False)
+
+
+# --- For the workers ---------------------------------------------------------------------------------------
 
 
 def turn_of(user_id: int) -> Combinable:
     """The turn of one more attempt of this user, worked out by the database when the row is inserted.
 
-    It is for a row that no worker has looked at yet. Where nobody waits, turns begin at 0 again: they are only ever
-    compared among those who wait.
+    It is for a row that no worker has looked at yet. What was looked at and has to wait, because its provider said so
+    or its key is busy, holds nobody's turn back.
     """
-    return _turn(Attempt.objects.filter(phase=Phase.SUBMIT, fence=0), user_id)
-
-
-def _turn(waiting: QuerySet[Attempt], user_id: int) -> Combinable:
-    lowest = Subquery(waiting.order_by("turn").values("turn")[:1])
-    own = Subquery(waiting.filter(user=user_id).order_by("-turn").values("turn")[:1])
+    unseen = Attempt.objects.filter(_UNSEEN)
+    lowest = Subquery(unseen.order_by("turn").values("turn")[:1])
+    own = Subquery(unseen.filter(user=user_id).order_by("-turn").values("turn")[:1])
     return Greatest(Coalesce(lowest + NEW, 0), Coalesce(own + OWN, 0))
 
 
-def position(attempt: Attempt) -> int:
-    """The place of an unsubmitted attempt in line, from 1; 0 when it may go now."""
+# --- For a key ---------------------------------------------------------------------------------------------
+
+
+def enter(attempt: Attempt) -> int:
+    """Stand in the line of the attempt's key: its place from 1, or 0 when it may go now.
+
+    Sets `key_turn`, for the caller to save in the same transaction. That must hold the lock of the workflow: the
+    key's own lock is taken here, after the workflow's and before the account's, and kept to the end. So of two workers
+    the second sees what the first has decided, and they never both take the last slot. A key without a limit has none.
+    """
     owner = key_owner(attempt.provider)
-    limit = settings.PROVIDER_CONCURRENCY.get(owner, 0)
-    if not limit:
-        return 0
-    sharing = [provider for provider in ADAPTERS if key_owner(provider) == owner]
-    others = Attempt.objects.filter(provider__in=sharing, key=attempt.key_id, status__in=UNFINISHED)
-    busy = others.filter(phase__in=[Phase.SUBMITTING, Phase.FETCH]).count()
-    if busy < limit:
-        return 0
-    before = others.filter(phase=Phase.SUBMIT).exclude(pk=attempt.pk)
-    if not attempt._state.adding:  # else it is just being made, and last
-        before = before.filter(created__lt=attempt.created)
-    return before.count() + 1
+    limit = _limit(owner)
+    place = _place(attempt, owner, limit) if limit else 0
+    if not place:
+        attempt.key_turn = None
+    return place
+
+
+def patience(place: int) -> datetime.timedelta:
+    """How long to wait before looking again whether it may go. Only a net: as a rule `freed` wakes whoever is next."""
+    return datetime.timedelta(seconds=min(SHORTEST * place, LONGEST))
+
+
+def freed(attempt: Attempt) -> None:
+    """The attempt has left its key, or the line of it: when that is written down, whoever is next looks at once."""
+    owner = key_owner(attempt.provider)
+    if attempt.phase not in BUSY and (limit := _limit(owner)):
+        transaction.on_commit(partial(_wake, owner, attempt.key_id, limit), robust=True)
+
+
+def _limit(owner: str) -> int:
+    return settings.PROVIDER_CONCURRENCY.get(owner, 0)
+
+
+def _place(attempt: Attempt, owner: str, limit: int) -> int:
+    _lock(owner, attempt.key_id)
+    others = Attempt.objects.filter(provider__in=_sharing(owner), key=attempt.key_id, next_check_at__isnull=False)
+    others = others.exclude(pk=attempt.pk)
+    if attempt.key_turn is None:
+        attempt.key_turn = _last(others, attempt.user_id)
+    earlier = Q(key_turn__lt=attempt.key_turn) | Q(key_turn=attempt.key_turn)
+    if not attempt._state.adding:  # else it is just being made, and younger than all
+        earlier &= Q(key_turn__lt=attempt.key_turn) | Q(created__lt=attempt.created)
+    found = others.aggregate(busy=Count("pk", Q(phase__in=BUSY)), before=Count("pk", _IN_LINE & earlier))
+    return found["before"] + 1 if found["busy"] + found["before"] >= limit else 0
+
+
+def _last(others: QuerySet[Attempt], user_id: int) -> int:
+    """The turn of one more attempt of this user in the line of a key; see `turn_of`."""
+    found = others.filter(_IN_LINE).aggregate(lowest=Min("key_turn"), own=Max("key_turn", filter=Q(user=user_id)))
+    lowest, own = found["lowest"], found["own"]
+    return max(0 if lowest is None else lowest + NEW, 0 if own is None else own + OWN)
+
+
+def _lock(owner: str, key_id: UUID | None) -> None:
+    """For the rest of the transaction nobody else decides about this key."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"line:{owner}:{key_id}"])
+
+
+def _sharing(owner: str) -> list[str]:
+    return [provider for provider in ADAPTERS if key_owner(provider) == owner]
+
+
+_WAKE = """
+WITH using_key AS (
+    SELECT id, phase, key_turn, created FROM workflows_attempt
+    WHERE next_check_at IS NOT NULL AND provider = ANY(%(providers)s) AND key_id IS NOT DISTINCT FROM %(key)s
+)
+UPDATE workflows_attempt SET next_check_at = STATEMENT_TIMESTAMP(), unanswered = 0
+WHERE phase = 'submit' AND key_turn IS NOT NULL AND next_check_at > STATEMENT_TIMESTAMP() AND id IN (
+    SELECT id FROM using_key WHERE phase = 'submit' AND key_turn IS NOT NULL
+    ORDER BY key_turn, created
+    LIMIT GREATEST(0, %(limit)s - (SELECT COUNT(*) FROM using_key WHERE phase IN ('submitting', 'fetch')))
+)
+"""
+
+
+def _wake(owner: str, key_id: UUID | None, limit: int) -> None:
+    """Have as many looked at as there are free slots. Who is being looked at just now is looked at again.
+
+    That one may have found the key busy a moment ago; what comes of the first look is then written first, or never.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WAKE, {"providers": _sharing(owner), "key": key_id, "limit": limit})
+
+
+# --- To be shown -------------------------------------------------------------------------------------------
+
+
+def place() -> Combinable:
+    """For a query of steps: the place in line, from 1, of what has not been submitted; NULL for what waits in none.
+
+    It is the place in the line of its key, and before the first look that in the line for the workers.
+    """
+    key = Attempt.objects.alias(
+        owner=Case(*(When(provider=slug, then=Value(key_owner(slug))) for slug in ADAPTERS), default=F("provider")),
+        opened_by=Coalesce("key_id", Value(UUID(int=0))),
+    )
+    same_key = key.filter(owner=OuterRef("owner"), opened_by=OuterRef("opened_by"))
+    return Coalesce(
+        _places(key.filter(_IN_LINE), same_key.filter(_IN_LINE), "key_turn"),
+        _places(Attempt.objects.filter(_UNSEEN), Attempt.objects.filter(_UNSEEN), "turn"),
+    )
+
+
+def _places(mine: QuerySet[Attempt], line: QuerySet[Attempt], turn: str) -> Subquery:
+    before = line.filter(
+        Q(**{f"{turn}__lt": OuterRef(turn)}) | Q(created__lt=OuterRef("created")), **{f"{turn}__lte": OuterRef(turn)}
+    )
+    counted = before.order_by().values(count=Func(F("pk"), function="COUNT", output_field=IntegerField()))
+    return Subquery(mine.filter(step=OuterRef("pk")).values(place=Subquery(counted) + 1)[:1])
+
+
+# --- For a pipeline that does not know `enter` yet
+
+PATIENCE = datetime.timedelta(seconds=SHORTEST)
+position = enter

@@ -87,7 +87,10 @@ class StepShape(Shape):
     attempts = serializers.IntegerField()
     started = serializers.DateTimeField(allow_null=True)
     finished = serializers.DateTimeField(allow_null=True)
-    position = serializers.IntegerField(allow_null=True, help_text="its place in line, from 1, while it waits")
+    position = serializers.IntegerField(allow_null=True, help_text="its place in line, from 1, while it waits here")
+    provider_position = serializers.IntegerField(
+        allow_null=True, help_text="its place in the provider's line, as the provider tells it"
+    )
     credits = serializers.IntegerField(help_text="taken for it")
 
 

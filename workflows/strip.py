@@ -20,8 +20,8 @@ from credits.references import Meaning
 from providers import catalog
 from providers.base import Reason
 from workflows import document, reasons, settlement
-from workflows.models import Asset, Attempt, Step, Workflow
-from workflows.states import UNFINISHED, Status
+from workflows.models import Asset, Step, Workflow
+from workflows.states import Status
 
 OPTIONS = (
     ("aspect_ratio", gettext_lazy("Shape")),
@@ -102,27 +102,20 @@ class Strip:
     @cached_property
     def frames(self) -> list[Frame]:
         """The frames in the order things are made."""
-        told = self._told()
-        made = {step.stage: self._frame(step, *told.get(step.pk, (None, None))) for step in self.steps}
+        made = {step.stage: self._frame(step) for step in self.steps}
         brought = {"enhance": self._words()}
         if self.workflow.type == Workflow.Type.VIDEO_FROM_IMAGE:
             brought["image"] = Frame("image", _("still"), Status.SUCCEEDED, asset=self.workflow.image)
         return [(brought | made)[stage] for stage in ("enhance", "image", "video") if stage in brought | made]
 
-    def _frame(self, step: Step, progress: float | None, place: int | None) -> Frame:
+    def _frame(self, step: Step) -> Frame:
         title = str(Step.Stage(step.stage).label)
         text = step.text or self.workflow.prompt if step.stage == Step.Stage.ENHANCE else ""
+        progress, place = getattr(step, "told", None), getattr(step, "place", None)
         return Frame(step.stage, title, step.status, step, step.asset, text, progress, place, self.workflow.is_finished)
 
     def _words(self) -> Frame:
         return Frame("enhance", _("words"), Status.SUCCEEDED, text=self.workflow.prompt)
-
-    def _told(self) -> dict[int, tuple[float | None, int | None]]:
-        if self.workflow.is_finished:
-            return {}
-        told = Attempt.objects.filter(step__workflow=self.workflow, status__in=UNFINISHED)
-        found = told.values_list("step_id", "progress", "queue_position")
-        return {step: (progress, place) for step, progress, place in found}
 
     @property
     def image(self) -> Asset | None:

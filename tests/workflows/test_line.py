@@ -1,10 +1,19 @@
 """Users take turns: whoever has many waiting does not stand before somebody's first."""
 
+import datetime
+import threading
+
+import pytest
+from django.db import connection, transaction
+
+from providers.models import ProviderKey
 from tests.factories import UserFactory
 from workflows import line
+from workflows.document import status_document
 from workflows.models import Attempt, Step, Workflow
 
 Phase = Attempt.Phase
+LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 
 def stood(user, **fields):
@@ -95,3 +104,224 @@ def test_a_turn_is_worked_out_once(alice, bob):
     attempt.save()
     attempt.refresh_from_db()
     assert attempt.turn == 0
+
+
+# --- A key that runs as many as it may
+
+
+@pytest.fixture
+def two_at_once(settings):
+    settings.PROVIDER_CONCURRENCY = {"sandbox": 2, "fal": 2}
+
+
+def busy(user, count=1, **fields):
+    """Jobs that a key is running."""
+    for _ in range(count):
+        stood(user, phase=Phase.FETCH, fence=1, **fields)
+
+
+def entered(user, **fields):
+    """One that a worker has looked at: its place in the line of its key, and the attempt as it was written down."""
+    attempt = stood(user, fence=1, **fields)
+    with transaction.atomic():
+        place = line.enter(attempt)
+        attempt.phase = attempt.phase if place else Phase.SUBMITTING
+        attempt.next_check_at = LATER
+        attempt.save()
+    return place, attempt
+
+
+def again(attempt):
+    """Its place when it is looked at again."""
+    attempt.refresh_from_db()
+    with transaction.atomic():
+        return line.enter(attempt)
+
+
+def ended(attempt):
+    """The key is free of it, and whoever is next is told."""
+    attempt.phase, attempt.status, attempt.next_check_at = Phase.DONE, "succeeded", None
+    with transaction.atomic():
+        attempt.save()
+        line.freed(attempt)
+
+
+def woken():
+    """Whose attempts are due."""
+    due = Attempt.objects.filter(next_check_at__lt=LATER, phase=Phase.SUBMIT).order_by("key_turn", "created")
+    return list(due.values_list("user__username", flat=True))
+
+
+def test_a_key_without_a_limit_has_no_line(alice, settings):
+    settings.PROVIDER_CONCURRENCY = {"sandbox": 0}
+    busy(alice, 5)
+    place, attempt = entered(alice)
+    assert (place, attempt.key_turn) == (0, None)
+
+
+def test_a_key_runs_as_many_as_it_may_and_the_others_have_a_place(alice, two_at_once):
+    assert [entered(alice)[0] for _ in range(5)] == [0, 0, 1, 2, 3]
+
+
+def test_users_take_turns_in_the_line_of_a_key(alice, bob, two_at_once):
+    busy(alice, 2)
+    seconds = [entered(alice) for _ in range(3)]
+    assert entered(bob)[0] == 2
+    assert [again(attempt) for place, attempt in seconds] == [1, 3, 4]
+
+
+def test_nobody_slips_in_before_who_stands_in_line(alice, bob, two_at_once):
+    busy(alice)
+    job = stood(alice, phase=Phase.FETCH, fence=1)
+    place, first = entered(alice)
+    ended(job)
+    assert (place, entered(bob)[0], again(first)) == (1, 2, 0)
+
+
+def test_each_free_slot_takes_one(alice, two_at_once):
+    jobs = [stood(alice, phase=Phase.FETCH, fence=1) for _ in range(2)]
+    waiting = [entered(alice)[1] for _ in range(3)]
+    [ended(job) for job in jobs]
+    assert [again(attempt) for attempt in waiting] == [0, 0, 3]
+
+
+def test_keys_do_not_wait_for_each_other(alice, bob, two_at_once):
+    own = ProviderKey.objects.create(provider="fal", owner=bob, sealed="x", fingerprint="x", last_four="xxxx")
+    busy(alice, 2, provider="fal")
+    assert entered(alice, provider="fal")[0] == 1
+    assert entered(bob, provider="fal", key=own)[0] == 0
+    assert entered(bob, provider="sandbox")[0] == 0
+
+
+def test_pika_stands_in_the_line_of_fals_key(alice, two_at_once):
+    busy(alice, 2, provider="fal")
+    assert entered(alice, provider="pika")[0] == 1
+
+
+def test_who_was_sent_away_by_the_provider_holds_nobody_up(alice, bob, two_at_once):
+    busy(alice)
+    stood(alice, fence=2, next_check_at=LATER)
+    assert entered(bob)[0] == 0
+
+
+def test_it_looks_again_the_later_the_farther_it_stands():
+    assert [line.patience(place).total_seconds() for place in (1, 2, 10, 30, 500)] == [2, 4, 20, 60, 60]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_next_looks_at_once_when_a_slot_is_free(alice, bob, two_at_once):
+    jobs = [stood(alice, phase=Phase.FETCH, fence=1) for _ in range(2)]
+    entered(alice), entered(alice), entered(bob)
+    assert woken() == []
+    ended(jobs[0])
+    assert woken() == ["alice"]
+    ended(jobs[1])
+    assert woken() == ["alice", "bob"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_woken_while_the_key_is_busy(alice, two_at_once):
+    busy(alice, 2)
+    entered(alice)
+    ended(entered(alice)[1])
+    assert woken() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_statement_wakes_whoever_is_next_and_none_is_needed_without_a_limit(
+    alice, settings, django_assert_num_queries
+):
+    settings.PROVIDER_CONCURRENCY = {"sandbox": 1}
+    job = stood(alice, phase=Phase.DONE, status="succeeded", next_check_at=None)
+    for limit, statements in ((1, 1), (0, 0)):
+        settings.PROVIDER_CONCURRENCY = {"sandbox": limit}
+        with django_assert_num_queries(statements):
+            line.freed(job)
+
+
+# --- Two workers at once
+
+
+def last_slot_taken_twice(attempts):
+    """What two workers decide who both want the last slot, the second while the first has not committed yet."""
+    second_is_through = threading.Event()
+
+    def second():
+        places.append(entered_with(attempts[1]))
+        connection.close()
+        second_is_through.set()
+
+    places = []
+    with transaction.atomic():
+        places.append(entered_with(attempts[0]))
+        other = threading.Thread(target=second)
+        other.start()
+        while not (second_is_through.wait(0.01) or someone_waits_for_the_key()):
+            pass
+    other.join()
+    return places
+
+
+def entered_with(attempt):
+    with transaction.atomic():
+        if not (place := line.enter(attempt)):
+            Attempt.objects.filter(pk=attempt.pk).update(phase=Phase.SUBMITTING)
+    return place
+
+
+def someone_waits_for_the_key():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        return cursor.fetchone()[0] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_both_take_the_last_slot(alice, bob, two_at_once):
+    busy(alice)
+    assert last_slot_taken_twice([stood(alice, fence=1), stood(bob, fence=1)]) == [0, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_keys_lock_they_would(alice, bob, two_at_once, monkeypatch):
+    monkeypatch.setattr(line, "_lock", lambda owner, key_id: None)
+    busy(alice)
+    assert last_slot_taken_twice([stood(alice, fence=1), stood(bob, fence=1)]) == [0, 0]
+
+
+# --- What is shown
+
+
+def shown(attempt):
+    """The place that the status document tells."""
+    return status_document(attempt.step.workflow)["steps"][0]["position"]
+
+
+def test_a_run_that_no_worker_has_looked_at_knows_its_place(alice, bob):
+    runs = [stood(alice), stood(alice), stood(bob)]
+    assert [shown(attempt) for attempt in runs] == [1, 3, 2]
+
+
+def test_a_run_whose_key_is_busy_knows_its_place_in_that_line(alice, bob, two_at_once):
+    entered(alice), entered(alice)
+    runs = [entered(alice)[1], entered(alice)[1], entered(bob)[1]]
+    stood(bob)
+    assert [shown(attempt) for attempt in runs] == [1, 3, 2]
+
+
+def test_lines_of_other_keys_are_not_counted(alice, bob, two_at_once):
+    own = ProviderKey.objects.create(provider="fal", owner=bob, sealed="x", fingerprint="x", last_four="xxxx")
+    [entered(alice, provider="pika") for _ in range(4)]
+    [entered(bob, provider="fal", key=own) for _ in range(3)]
+    last = [entered(alice, provider="sandbox") for _ in range(3)][-1][1]
+    assert shown(last) == 1
+    assert shown(entered(alice, provider="fal")[1]) == 3
+
+
+def test_what_is_submitted_or_was_sent_away_has_no_place(alice):
+    assert shown(stood(alice, phase=Phase.FETCH, fence=1)) is None
+    assert shown(stood(alice, fence=3)) is None
+
+
+def test_a_place_in_the_providers_line_is_told_apart(alice):
+    step = status_document(stood(alice, phase=Phase.FETCH, queue_position=4).step.workflow)["steps"][0]
+    assert (step["position"], step["provider_position"]) == (None, 4)
