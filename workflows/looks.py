@@ -25,7 +25,7 @@ LATER, LONGEST = 0.1, 300.0  # beyond all that was seen, a step is this part of 
 FUZZY = 0.1  # a render may have been made so much earlier than was noticed, unless somebody looked in between
 NEWEST, ENOUGH = 200, 20  # renders that a plan is made from; where they are not enough, expectations fill them up
 RANGE = 4.0  # the longest of the expectations is so many times the shortest
-EXPLORERS = 16  # one attempt in so many is looked at earlier as well, so that what is known can turn out wrong
+EXPLORERS, SOONER, STEPS = 24, 0.75, 6  # one attempt in so many is looked at so much sooner, so many times
 FRESH = 10.0  # seconds that a plan is used
 _SHARES = [IN_TIME * 1.25**step for step in range(-12, 15)]  # of what is bearable, fine to coarse
 
@@ -69,9 +69,9 @@ class Plan:
             return max(self.times[following] - early - elapsed, self.shortest)
         return max(min(LATER * elapsed, LONGEST) * (1 - luck / 5), self.shortest)
 
-    def exploring(self, other: Self) -> Self:
-        """This plan, with the other's looks before its own."""
-        sooner = [moment for moment in other.times if moment < self.times[0] - self.shortest]
+    def exploring(self) -> Self:
+        """This plan, with looks before its first: had it become far too late, nobody would know."""
+        sooner = [self.times[0] * SOONER**step for step in range(STEPS, 0, -1)]
         return replace(self, times=(*sooner, *self.times))
 
 
@@ -79,7 +79,7 @@ def after(attempt: Attempt, elapsed: float) -> float:
     """Seconds until the next look at a job that was submitted `elapsed` seconds ago and is not made yet."""
     planned = _plan(attempt)
     if attempt.pk.int % EXPLORERS == 0:
-        planned = planned.exploring(plan(_expected(attempt.model), planned.shortest))
+        planned = planned.exploring()
     return planned.after(elapsed, luck=_luck(attempt.pk))
 
 
@@ -141,7 +141,7 @@ def history(attempt: Attempt) -> History:
     newest = list(made.order_by("-made").only("options", "submitted", "looked", "made")[:NEWEST])
     alike = [one for one in newest if _kind(one.options) == _kind(attempt.options)]
     found = [
-        _seconds(one, one.submitted, one.made)
+        taken(one.submitted, one.looked, one.made, luck=_luck(one.pk))
         for one in (alike if len(alike) >= ENOUGH else newest)
         if one.submitted and one.made
     ]
@@ -153,15 +153,17 @@ def _kind(options: Mapping[str, object]) -> tuple[object, object]:
     return options.get("duration_seconds"), options.get("resolution")
 
 
-def _seconds(attempt: Attempt, submitted: datetime.datetime, made: datetime.datetime) -> float:
-    """How long a render took, as far as one knows: any time since it was last seen unfinished.
+def taken(
+    submitted: datetime.datetime, looked: datetime.datetime | None, made: datetime.datetime, *, luck: float
+) -> float:
+    """How long a render took, in seconds, as far as one knows: until any moment since it was last seen unfinished.
 
-    Were it the time at which it was noticed, the first look could never come any sooner.
+    Were it the moment at which it was seen made, the first look could never come any sooner.
     """
     noticed = (made - submitted).total_seconds()
-    unfinished = (attempt.looked - submitted).total_seconds() if attempt.looked else 0.0
-    earliest = max(unfinished, noticed * (1 - FUZZY))
-    return max(noticed - (noticed - earliest) * _luck(attempt.pk), 0.0)
+    unfinished = (looked - submitted).total_seconds() if looked else 0.0
+    earliest = min(max(unfinished, noticed * (1 - FUZZY)), noticed)
+    return max(noticed - (noticed - earliest) * luck, 0.0)
 
 
 def _expected(model: str) -> History:
