@@ -4,6 +4,7 @@ One file on purpose: an operator looks in one place. Each variable read here is 
 `.env.test.example`; a test keeps the two equal.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -184,17 +185,19 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 
 # --- The queue ---------------------------------------------------------------------------------------------
 # django-q2 is a nudge, the workflow rows are the truth. Its defaults deliver for ever; these deliver at least
-# once and give up, and `retry` leaves room for what a worker has prefetched:
-# retry >= timeout * (1 + ceil((queue_limit + 1) / workers)) + margin.
+# once and give up. No task may be killed in the middle of a call that costs, and `retry` leaves room for what a
+# queue has fetched ahead, all of which may be slow. `vidgenie/checks.py` knows the longest task, and asks for both.
 
+QUEUE_WORKERS = positive("QUEUE_WORKERS", 2)
+QUEUE_LIMIT, QUEUE_TIMEOUT = 2, 750  # messages fetched ahead; seconds
 Q_CLUSTER = {
     "name": "vidgenie",
     "orm": "default",
-    "workers": positive("QUEUE_WORKERS", 2),
-    "queue_limit": 2,
+    "workers": QUEUE_WORKERS,
+    "queue_limit": QUEUE_LIMIT,
     "bulk": 1,
-    "timeout": 60,
-    "retry": 240,
+    "timeout": QUEUE_TIMEOUT,
+    "retry": QUEUE_TIMEOUT * (1 + math.ceil((QUEUE_LIMIT + 1) / QUEUE_WORKERS)) + 60,
     "max_attempts": 1,
     "ack_failures": True,
     "catch_up": False,
@@ -204,6 +207,7 @@ Q_CLUSTER = {
     "guard_cycle": 0.5,
     "label": _("Queue"),
 }
+WORKER_PATIENCE_SECONDS = positive("WORKER_PATIENCE_SECONDS", 60)  # without progress, until a part is started anew
 
 # --- Money and limits --------------------------------------------------------------------------------------
 
@@ -211,7 +215,9 @@ SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=300)  # credits a new account
 if SIGNUP_CREDITS < 0:
     raise ImproperlyConfigured("SIGNUP_CREDITS is negative; it must be 0 or more.")
 WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
-CLOCK_THREADS = positive("CLOCK_THREADS", 4)  # due workflows that one worker moves at once
+LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one worker looks at, at once
+SUBMIT_THREADS = positive("SUBMIT_THREADS", 12)  # submits at once; some providers answer them after a minute
+STORE_THREADS = positive("STORE_THREADS", 4)  # results that one worker brings home at once
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
 # --- Providers ---------------------------------------------------------------------------------------------

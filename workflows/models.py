@@ -4,6 +4,7 @@ Only `pipeline.py` changes the status of anything here, under the workflow's row
 Transition with its time.
 """
 
+import datetime
 import uuid
 
 from django.conf import settings
@@ -123,6 +124,8 @@ class Workflow(models.Model):
 
     # Whether the request at hand found this run under its idempotency key, instead of starting it.
     replayed: bool = False
+    # The database's time when the row was locked; there is none without the lock.
+    now: datetime.datetime
 
     @property
     def is_finished(self) -> bool:
@@ -294,6 +297,9 @@ class Attempt(models.Model):
                 name="attempt_due_while_unfinished",
             ),
         ]
+
+    # The database's time when the attempt was claimed.
+    now: datetime.datetime
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.step_id}"

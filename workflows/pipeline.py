@@ -1,31 +1,30 @@
 """The heart: quote, start, advance, cancel, retry, due.
 
-Claim, call, record: a short transaction locks the workflow, writes down what is about to be done and takes a lease;
-the call to the outside happens in no transaction; a second short transaction checks that the claim is still good,
-applies the answer and claims what comes next. So nobody waits for a render, and whoever dies in between has left a row
-that says when to look again. Locks are taken in one order: workflow, then account.
+Claim, call, record: a claim takes a lease and a fence number, and writes down what is about to be done; the call to the
+outside happens in no transaction; a short transaction applies the answer, if the claim is still good, and claims what
+comes next. So nobody waits for a render, and whoever dies in between has left a row that says when to look again.
+Locks are taken in one order: workflow, attempt, account.
 """
 
 import datetime
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
-from django.db.models import Count
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, models, transaction
+from django.db.models import Case, Count, F, When
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from credits import ledger
 from providers import catalog, gateway, keys
-from providers.adapters import ADAPTERS
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
-from workflows import calls, history, line, reasons, retries, settlement, succession, tasks
+from workflows import alarms, calls, claims, history, line, looks, reasons, retries, settlement, succession, tasks
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
 from workflows.services import SERVICES
@@ -35,12 +34,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 __all__ = [
-    "advance", "advance_due", "cancel", "deliver_late", "due", "fail", "heard", "nudge", "quote", "retry", "start",
+    "advance", "advance_due", "advance_next", "call_for", "cancel", "carry_on", "deliver_late", "due", "fail",
+    "hand_back", "heard", "nudge", "quote", "retry", "start",
 ]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 Phase = Attempt.Phase
+PAUSE = 1.0  # seconds to wait for a database that is away
 
 
 class KeyReused(Exception):
@@ -93,7 +94,7 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
         quoted=quote.credits,
         idempotency_key=key,
         request_digest=digest,
-        deadline=_deadline(),
+        deadline=Now() + _patience(),
     )
     steps = Step.objects.bulk_create(
         Step(
@@ -110,7 +111,7 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
     )
     ledger.hold(user, quote.credits, reference=workflow.reference)
     _attempt(workflow, steps[0], quote.prompt, number=1).save()
-    tasks.nudge(workflow.pk)
+    tasks.nudge()
     return workflow
 
 
@@ -131,29 +132,62 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
     )
 
 
-def _deadline() -> datetime.datetime:
-    return timezone.now() + datetime.timedelta(minutes=settings.WORKFLOW_DEADLINE_MINUTES)
+def _patience() -> datetime.timedelta:
+    return datetime.timedelta(minutes=settings.WORKFLOW_DEADLINE_MINUTES)
 
 
 # --- Advance -----------------------------------------------------------------------------------------------
 
 
-def advance(workflow_id: UUID | str) -> None:
+def advance(workflow_id: UUID | str, may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
     """Do all that is due for a workflow now, one call to the outside after the other.
 
     Any number of workers may do so at once; each call is made by one of them.
     """
-    call = _claim(workflow_id)
-    while call:
-        call = _record(call, call())
+    for attempt in claims.take(1, workflow_id=workflow_id):
+        _advance(attempt, may_go_on)
 
 
-def advance_due(limit: int = 100) -> int:
-    """Advance every workflow that is due; how many there were."""
-    workflow_ids = due(limit)
-    for workflow_id in workflow_ids:
-        advance(workflow_id)
-    return len(workflow_ids)
+def advance_next(may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
+    """Do all that is due for the workflow whose turn it is to be submitted, if there is one."""
+    for attempt in claims.take(1, [Phase.SUBMIT]):
+        _advance(attempt, may_go_on)
+
+
+def advance_due(limit: int = 100, seconds: float = 30) -> int:
+    """Advance what is due, but take on nothing new after so many seconds; how many workflows there were."""
+    end = time.monotonic() + seconds
+    for done in range(limit):
+        claimed = claims.take(1) if time.monotonic() < end else []
+        if not claimed:
+            return done
+        _advance(claimed[0])
+    return limit
+
+
+def _advance(attempt: Attempt, may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
+    if (call := call_for(attempt)) and (left := carry_on(call, may_go_on)):
+        hand_back(left)
+
+
+def carry_on(call: calls.Call, may_go_on: Callable[[calls.Call], bool]) -> calls.Call | None:
+    """Make a call, record it, and so on; the claimed call that the caller may not go on with, if it came to that."""
+    following = _record(call, call())
+    while following and may_go_on(following):
+        following = _record(following, following())
+    return following
+
+
+def hand_back(call: calls.Call) -> None:
+    """Let go of a call that was claimed and is not going to be made; it is due again."""
+    attempt = call.attempt
+    if isinstance(call, calls.Submit):
+        attempt.phase = Phase.SUBMIT  # surely not sent
+    attempt.next_check_at = Now()
+    try:
+        claims.write(attempt)
+    except claims.Stale:
+        log.info("Attempt %s has been claimed by somebody else.", attempt.pk)
 
 
 def due(limit: int = 100) -> list[UUID]:
@@ -164,8 +198,12 @@ def due(limit: int = 100) -> list[UUID]:
 
 def nudge(provider: str, job_id: str) -> None:
     """A provider says there is news of a job. It is not believed: the job is fetched sooner, that is all."""
-    waiting = Attempt.objects.filter(provider=provider, job_id=job_id, phase=Phase.FETCH)
-    waiting.update(next_check_at=Now())
+    _bring_forward(Attempt.objects.filter(provider=provider, job_id=job_id))
+
+
+def _bring_forward(attempts: "models.QuerySet[Attempt]") -> None:
+    """Look now. Who may be looking just then has not died of it, when the next one looks as well."""
+    attempts.filter(phase=Phase.FETCH).update(next_check_at=Now(), unanswered=0)
 
 
 def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
@@ -177,7 +215,7 @@ def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
     if attempt is None:
         return
     if attempt.phase == Phase.FETCH:
-        Attempt.objects.filter(pk=attempt.pk, phase=Phase.FETCH).update(next_check_at=Now())
+        _bring_forward(Attempt.objects.filter(pk=attempt.pk))
         return
     try:
         _name_job(attempt, job_id)
@@ -186,27 +224,28 @@ def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
 
 
 def _name_job(attempt: Attempt, job_id: str) -> None:
-    with _locked(attempt.step.workflow_id):
+    with _locked(attempt.step.workflow_id) as workflow:
         lost = Attempt.objects.filter(pk=attempt.pk).filter(
             models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, reason=Reason.LOST)
         )
-        found = lost.first()
+        found = lost.select_for_update(of=("self",)).first()
         if found is None:
             return
-        found.job_id, found.submitted = job_id, found.submitted or timezone.now()
+        found.job_id, found.submitted = job_id, found.submitted or workflow.now
         if found.phase == Phase.DONE:
             found.save(update_fields=["job_id", "submitted"])
             tasks.deliver_late(found.pk)
             return
-        found.fence += 1  # whatever the submit still answers, its job is known
-        _look_again(found, Phase.FETCH, after=0)
+        found.phase, found.tries, found.next_check_at = Phase.FETCH, 0, workflow.now
+        claims.seize(found)  # whatever the submit still answers, its job is known
 
 
 @contextmanager
 def _locked(workflow_id: UUID | str) -> Iterator[Workflow]:
-    """The workflow under its row lock, in a transaction of its own; what was noted is written at the end."""
+    """The workflow under its row lock, with the database's time as `now`; what was noted is written at the end."""
     with transaction.atomic(durable=True):
-        workflow = Workflow.objects.select_for_update().get(pk=workflow_id)
+        locked = Workflow.objects.select_for_update(of=("self",)).annotate(now=Now())  # type: ignore[no-redef]
+        workflow = locked.get(pk=workflow_id)
         yield workflow
         history.write(workflow)
 
@@ -215,33 +254,89 @@ def _attempts(workflow: Workflow) -> "models.QuerySet[Attempt]":
     return Attempt.objects.filter(step__workflow=workflow, status__in=UNFINISHED).select_related("step")
 
 
-def _claim(workflow_id: UUID | str) -> calls.Call | None:
-    with _locked(workflow_id) as workflow:
-        attempt = _attempts(workflow).filter(next_check_at__lte=Now()).first()
-        return _next_call(workflow, attempt) if attempt else None
+def call_for(attempt: Attempt) -> calls.Call | None:
+    """The call that a claim was taken for; None when there is none to make, which is then written down."""
+    workflow = attempt.step.workflow
+    ends = workflow.cancel_requested or workflow.deadline < attempt.now or claims.is_deadly(attempt)
+    if attempt.phase != Phase.SUBMIT and not ends:
+        return _CALLS[Phase(attempt.phase)](attempt)
+    return _guarded(attempt, _next_call)
+
+
+def _guarded(attempt: Attempt, change: Callable[[Workflow, Attempt], calls.Call | None]) -> calls.Call | None:
+    """Change a workflow under its lock, as long as nobody has claimed the attempt since."""
+    try:
+        with _locked(attempt.step.workflow_id) as workflow:
+            held = claims.held(attempt).select_related("step").annotate(now=Now())  # type: ignore[no-redef]
+            mine = held.first()
+            if mine is not None and mine.status in UNFINISHED:
+                return change(workflow, mine)
+    except claims.Stale:
+        pass  # between the look and the write
+    log.info("What came late for attempt %s was set aside.", attempt.pk)
+    return None
 
 
 def _record(call: calls.Call, result: calls.Result) -> calls.Call | None:
-    """Write an answer down, whatever it says, and claim what comes next."""
+    """Write an answer down, whatever it says, and claim what comes next.
+
+    An answer may have been paid for, so it outlasts a database that is away: until its lease has run out.
+    """
+    end = time.monotonic() + claims.lease(call.phase).total_seconds()
+    while True:
+        try:
+            return _write(call, result)
+        except (OperationalError, InterfaceError):
+            if connection.in_atomic_block or time.monotonic() > end:
+                raise
+            log.exception("An answer could not be written down; trying again in %s s.", PAUSE)
+            connection.close()
+            time.sleep(PAUSE)
+
+
+def _write(call: calls.Call, result: calls.Result) -> calls.Call | None:
+    if isinstance(result, Job) and _is_no_news(call, result):
+        _keep_looking(call.attempt, result)
+        return None
     try:
-        return _write(call, result)
+        return _guarded(call.attempt, partial(_answered, call, result))
     except IntegrityError:
         if not isinstance(result, Job):
             raise
         # Only a job's id can collide, and then the job that it names is somebody else's.
         lost = ProviderError(Reason.LOST, "the provider gave a job id that belongs to another attempt")
-        return _write(call, lost)
+        return _guarded(call.attempt, partial(_answered, call, lost))
 
 
-def _write(call: calls.Call, result: calls.Result) -> calls.Call | None:
-    """Apply an answer, unless somebody else has claimed the attempt since; then claim what comes next."""
-    with _locked(call.attempt.step.workflow_id) as workflow:
-        attempt = _attempts(workflow).filter(pk=call.attempt.pk, fence=call.attempt.fence).first()
-        if attempt is None:
-            log.info("A late answer for attempt %s was set aside.", call.attempt.pk)
-            return None
-        following = _apply(workflow, attempt, call, result)
-        return _next_call(workflow, following) if following else None
+def _answered(call: calls.Call, result: calls.Result, workflow: Workflow, attempt: Attempt) -> calls.Call | None:
+    following = _apply(workflow, attempt, call, result)
+    return _next_call(workflow, following) if following else None
+
+
+def _is_no_news(call: calls.Call, job: Job) -> bool:
+    """Whether a look found what the one before it found: nothing to tell anybody, and no lock to take."""
+    return type(call) is calls.Fetch and job.id == call.attempt.job_id and _status(job) == call.attempt.status
+
+
+def _keep_looking(attempt: Attempt, job: Job) -> None:
+    """Note how far a running job is, and when to look again, unless somebody has claimed or called it since."""
+    attempt.looks += 1
+    after = Now() + datetime.timedelta(seconds=looks.after(attempt, _elapsed(attempt, attempt.now)))
+    claims.held(attempt).update(
+        looks=attempt.looks,
+        looked=Now(),
+        progress=job.progress,
+        queue_position=job.position,
+        tries=0,
+        unanswered=0,
+        worker=None,
+        next_check_at=Case(When(next_check_at__lte=Now(), then=F("next_check_at")), default=after),
+    )
+
+
+def _elapsed(attempt: Attempt, now: datetime.datetime) -> float:
+    """Seconds since the submit."""
+    return (now - (attempt.submitted or now)).total_seconds()
 
 
 def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
@@ -249,10 +344,13 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
 
     Either way the attempt is saved here.
     """
+    if claims.is_deadly(attempt):
+        _quarantine(workflow, attempt)
+        return None
     if workflow.cancel_requested and attempt.phase == Phase.SUBMIT:
         _stop(workflow, attempt)
         return None
-    if workflow.deadline < timezone.now():
+    if workflow.deadline < workflow.now:
         _fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
     if attempt.phase == Phase.SUBMIT and not catalog.get(attempt.model).is_live:
@@ -268,24 +366,25 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     if make is calls.Submit:
         attempt.phase = Phase.SUBMITTING
         image = _enter(workflow, attempt.step)
-    attempt.fence += 1
-    attempt.next_check_at = Now() + _lease(attempt, make)
-    attempt.save()
+    claims.renew(attempt, make.phase)
     return make(attempt, image)
+
+
+def _quarantine(workflow: Workflow, attempt: Attempt) -> None:
+    """Nobody goes near it any more; what was held for it goes back."""
+    alarms.tell_staff(
+        f"attempt {attempt.pk} is in quarantine",
+        f"{claims.DEATHS} workers died while they had attempt {attempt.pk} of workflow {workflow.pk} in hand "
+        f"({attempt.provider}, phase {attempt.phase}). It was ended, and its credits were given back.",
+    )
+    _fail(workflow, attempt, Reason.QUARANTINED, f"{claims.DEATHS} workers died of it in phase {attempt.phase}")
 
 
 def _wait_in_line(attempt: Attempt, position: int) -> None:
     """Its key runs as many jobs as it may; submitting one more would only be refused."""
     attempt.queue_position = position
     attempt.next_check_at = Now() + line.PATIENCE
-    attempt.save()
-
-
-def _lease(attempt: Attempt, make: type[calls.Call]) -> datetime.timedelta:
-    """How long nobody else will touch the attempt: as long as this call may take, and some more."""
-    adapter = ADAPTERS[attempt.provider]
-    longest = {Phase.SUBMIT: adapter.longest_submit, Phase.STORE: adapter.longest_download}
-    return datetime.timedelta(seconds=longest.get(make.phase, adapter.longest_call) + 10)
+    _save(attempt)
 
 
 _CALLS: dict[Phase, type[calls.Call]] = {
@@ -303,7 +402,7 @@ def _enter(workflow: Workflow, step: Step) -> Asset | None:
         workflow.save(update_fields=["status", "reason"])
     if step.status == Status.PENDING:
         history.move_step(workflow, step, Status.RUNNING)
-        step.started = timezone.now()
+        step.started = workflow.now
         step.save(update_fields=["status", "reason", "started"])
     if step.stage != Step.Stage.VIDEO:
         return None
@@ -327,6 +426,11 @@ def _apply(workflow: Workflow, attempt: Attempt, call: calls.Call, result: calls
             return _next_phase(attempt, Phase.SUBMIT)
 
 
+def _status(job: Job) -> Status:
+    """Where an unfinished job stands, in the words of an attempt."""
+    return Status.QUEUED if job.status == JobStatus.QUEUED else Status.RUNNING
+
+
 def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: ProviderError) -> Attempt | None:
     tries = attempt.tries + 1
     attempt.detail = error.detail
@@ -344,7 +448,9 @@ def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: 
 def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job) -> Attempt | None:
     attempt.job_id, attempt.handle = job.id, dict(job.handle) or attempt.handle
     attempt.queue_position, attempt.cost = job.position, attempt.cost if job.cost is None else job.cost
-    attempt.submitted = attempt.submitted or timezone.now()
+    attempt.submitted = attempt.submitted or workflow.now
+    if call.phase == Phase.FETCH:
+        attempt.looks += 1
     if job.status == JobStatus.SUCCEEDED:
         return _apply_output(workflow, attempt, job)
     if job.status == JobStatus.FAILED:
@@ -364,19 +470,17 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
     attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
-    attempt.progress = None
+    attempt.progress, attempt.made = None, workflow.now
     return _next_phase(attempt, Phase.STORE)
 
 
 def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
     if job.status == JobStatus.UNKNOWN:
         log.warning("%s reports a status we have no word for: %s", attempt.provider, job.detail)
-    status = Status.QUEUED if job.status == JobStatus.QUEUED else Status.RUNNING
-    if status != attempt.status:
+    if (status := _status(job)) != attempt.status:
         history.move_attempt(workflow, attempt, status)
-    first = attempt.phase != Phase.FETCH
-    attempt.progress = job.progress
-    _look_again(attempt, Phase.FETCH, after=_until_next_look(attempt, first=first))
+    attempt.progress, attempt.looked = job.progress, workflow.now
+    _look_again(attempt, Phase.FETCH, after=looks.after(attempt, _elapsed(attempt, workflow.now)))
 
 
 def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
@@ -387,16 +491,15 @@ def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
 def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0) -> None:
     attempt.phase, attempt.tries = phase, tries
     attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
-    attempt.save()
+    _save(attempt)
 
 
-def _until_next_look(attempt: Attempt, *, first: bool) -> float:
-    """Seconds: a good part of what this model usually takes at first, a small part of it from then on."""
-    expected = catalog.expected_seconds(attempt.model)
-    if first:
-        return max(0.5, 0.6 * expected)
-    shortest = 1.0 if expected < 10 else 5.0  # Runway asks for 5 s between looks, and nobody needs more
-    return min(max(shortest, 0.15 * expected), 15.0)
+def _save(attempt: Attempt) -> None:
+    """Keep a new attempt, or write down what came of a claim."""
+    if attempt._state.adding:
+        attempt.save(force_insert=True)
+    else:
+        claims.write(attempt)
 
 
 # --- Ends --------------------------------------------------------------------------------------------------
@@ -471,8 +574,8 @@ def _end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "")
 def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
     history.move_attempt(workflow, attempt, status, reason)
     attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
-    attempt.finished = timezone.now()
-    attempt.save()
+    attempt.finished = workflow.now
+    _save(attempt)
     for output in attempt.outputs:
         transaction.on_commit(partial(gateway.discard, output["location"]), robust=True)
 
@@ -482,7 +585,7 @@ def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
     step = Step.objects.get(attempts=attempt_id)
     with _locked(step.workflow_id) as workflow:
         lost = Attempt.objects.filter(pk=attempt_id, status=Status.FAILED, reason=Reason.LOST, step__asset=None)
-        attempt = lost.select_related("step").first()
+        attempt = lost.select_related("step").select_for_update(of=("self",)).first()
         if attempt is None or workflow.status != Status.FAILED or workflow.deleted:
             return False
         asset.user_id = workflow.user_id
@@ -507,18 +610,21 @@ def cancel(workflow_id: UUID | str) -> Workflow:
     with _locked(workflow_id) as workflow:
         if workflow.is_finished:
             return workflow
-        workflow.cancel_requested = workflow.cancel_requested or timezone.now()
+        workflow.cancel_requested = workflow.cancel_requested or workflow.now
         workflow.save(update_fields=["cancel_requested"])
-        # A submit under way is left alone: its answer carries the job id, and whoever gets it sees the wish.
-        _attempts(workflow).filter(phase__in=[Phase.SUBMIT, Phase.FETCH]).update(next_check_at=Now())
-    advance(workflow_id)
+        # A submit under way is left alone: its answer carries the job id, and whoever gets it sees the wish. A look
+        # under way is worth nothing any more.
+        Attempt.objects.filter(step__workflow=workflow, phase__in=[Phase.SUBMIT, Phase.FETCH]).update(
+            next_check_at=Now(), fence=F("fence") + 1, unanswered=0, worker=None
+        )
+    advance(workflow_id, may_go_on=lambda call: not isinstance(call, calls.Store))  # whoever asks should not wait
     return Workflow.objects.get(pk=workflow_id)
 
 
 def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
     """End a run that is stuck, by hand: what was not delivered is given back. Does nothing to a finished run."""
     with _locked(workflow_id) as workflow:
-        attempt = _attempts(workflow).first()
+        attempt = _attempts(workflow).select_for_update(of=("self",)).first()
         if attempt:
             _fail(workflow, attempt, Reason.OTHER, detail)
     return workflow
@@ -538,14 +644,14 @@ def retry(workflow_id: UUID | str) -> Workflow:
         _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
         _attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1).save()
-        tasks.nudge(workflow.pk)
+        tasks.nudge()
     return workflow
 
 
 def _reopen(workflow: Workflow, steps: list[Step]) -> None:
     history.move_workflow(workflow, Status.PENDING)
     workflow.finished = workflow.cancel_requested = None
-    workflow.deadline = _deadline()
+    workflow.deadline = workflow.now + _patience()
     workflow.save()
     for step in steps:
         history.move_step(workflow, step, Status.PENDING)

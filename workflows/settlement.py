@@ -6,8 +6,6 @@ alone, under the workflow's row lock.
 
 from collections.abc import Sequence
 
-from django.utils import timezone
-
 from credits import ledger
 from credits.models import Hold
 from credits.policy import Line, Outcome
@@ -25,7 +23,7 @@ def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
     _close_unstarted(workflow, steps)
     _settle(workflow, steps)
     history.move_workflow(workflow, status, reason)
-    workflow.finished = timezone.now()
+    workflow.finished = workflow.now
     workflow.save(update_fields=["status", "reason", "finished"])
 
 

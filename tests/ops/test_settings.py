@@ -47,7 +47,7 @@ def test_good_production_settings_are_taken() -> None:
         ({"SIGNUP_CREDITS": "-1"}, "SIGNUP_CREDITS is negative"),
         ({"VIDGENIE_CRASH": "claimed"}, "VIDGENIE_CRASH and VIDGENIE_CRASH_ALLOWED are for tests"),
         ({"VIDGENIE_CRASH_ALLOWED": "true"}, "VIDGENIE_CRASH and VIDGENIE_CRASH_ALLOWED are for tests"),
-        ({"CLOCK_THREADS": "0"}, "CLOCK_THREADS is 0; it must be above 0"),
+        ({"LOOK_THREADS": "0"}, "LOOK_THREADS is 0; it must be above 0"),
         ({"OPENAI_BASE_URL": "http://api.example.org"}, "OPENAI_BASE_URL must be an https address"),
         ({"SECRET_KEY": "", "SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE cannot be read"),
     ],

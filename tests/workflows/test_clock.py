@@ -1,63 +1,99 @@
-"""The clock: what is due is handed on once, and an absent database is waited for."""
+"""The clock: what is due is claimed once and goes to its own lane; an absent database is waited for."""
 
-from concurrent.futures import Future
+import threading
 
 import pytest
 from django.db import OperationalError
 
-from workflows import pipeline
+from tests.pipeline import start
+from workflows import calls, claims, pipeline, workers
 from workflows.clock import PAUSE, TICK, Clock
+from workflows.models import Attempt, Worker
+
+FAST = {"resolution": "480p", "seed": 7}
 
 
 class Pool:
     """Takes work and does it when told."""
 
     def __init__(self):
-        self.taken = []
+        self.work = []
 
-    def submit(self, function, workflow_id):
-        self.taken.append(workflow_id)
-        return Future()
+    def __call__(self, work, workflow_id):
+        self.work.append(work)
+        return Someday()
+
+
+class Someday:
+    def add_done_callback(self, act):
+        """Never done."""
 
 
 @pytest.fixture
-def overdue(monkeypatch):
-    due = ["a", "b", "c"]
-    monkeypatch.setattr(pipeline, "due", lambda limit: due[:limit])
-    return due
+def clock(settings, monkeypatch):
+    settings.SUBMIT_THREADS, settings.STORE_THREADS = 2, 1
+    monkeypatch.setattr("workflows.clock.close_old_connections", lambda: None)  # it would close the test's own
+    monkeypatch.setattr(workers, "_beat_on", lambda row: None)  # a thread would not see the rows of a test
+    monkeypatch.setattr(workers, "_enlisted", {})
+    clock = Clock()
+    for lane in clock.lanes:
+        monkeypatch.setattr(lane, "put", Pool())
+    return clock
 
 
-def test_it_takes_as_many_as_it_has_threads(overdue):
-    clock, pool = Clock(threads=2), Pool()
-    assert (clock.tick(pool), pool.taken) == (TICK, ["a", "b"])
+def lane(clock, phase):
+    return next(lane for lane in clock.lanes if phase in lane.phases)
 
 
-def test_what_is_in_hand_is_not_taken_twice(overdue):
-    clock, pool = Clock(threads=3), Pool()
-    clock.tick(pool)
-    clock.tick(pool)
-    assert pool.taken == ["a", "b", "c"]
+def test_it_claims_as_many_as_there_are_threads(alice, clock):
+    for _ in range(3):
+        start(alice, "image-only", "a fox", **FAST)
+    assert clock.tick() == TICK
+    assert len(lane(clock, "submit").put.work) == 2
+    assert sorted(Attempt.objects.values_list("fence", flat=True)) == [0, 1, 1]
 
 
-def test_what_is_done_makes_room(overdue):
-    clock, pool = Clock(threads=1), Pool()
-    clock.tick(pool)
-    clock.in_hand["a"].set_result(None)
-    overdue.remove("a")
-    clock.tick(pool)
-    assert pool.taken == ["a", "b"]
+def test_what_it_claimed_says_who_has_it(alice, clock):
+    start(alice, "image-only", "a fox", **FAST)
+    clock.tick()
+    assert Attempt.objects.get().worker == Worker.objects.get(part="clock")
 
 
-def test_an_absent_database_is_waited_for(monkeypatch):
-    def away(limit):
+def test_what_is_claimed_is_not_claimed_again(alice, clock):
+    start(alice, "image-only", "a fox", **FAST)
+    clock.tick()
+    clock.tick()
+    assert len(lane(clock, "submit").put.work) == 1
+
+
+def test_a_call_of_another_kind_goes_to_the_lane_that_makes_such(alice, clock):
+    workflow = start(alice, "image-only", "a fox", **FAST)
+    store = calls.Store(claims.take(1)[0])
+    clock._pass_on(workflow.pk, store)
+    assert len(lane(clock, "store").put.work) == 1
+
+
+def test_without_room_in_that_lane_it_goes_back_into_the_line(alice, clock):
+    workflow = start(alice, "image-only", "a fox", **FAST)
+    attempt = claims.take(1)[0]
+    lane(clock, "store").threads = 0
+    clock._pass_on(workflow.pk, calls.Store(attempt))
+    assert (lane(clock, "store").put.work, pipeline.due()) == ([], [workflow.pk])
+    assert Attempt.objects.get().unanswered == 0
+
+
+def test_an_absent_database_is_waited_for(clock, monkeypatch):
+    def away(*given):
         raise OperationalError("the server is starting up")
 
-    monkeypatch.setattr(pipeline, "due", away)
-    assert Clock(threads=1).tick(Pool()) == PAUSE
+    monkeypatch.setattr(workers, "enlist", away)
+    assert clock.tick() == PAUSE
 
 
-def test_it_stops_when_told_to(overdue):
-    clock = Clock(threads=1)
+def test_it_stops_when_told_to(db, settings):
+    clock = Clock()
     clock.stop()
-    clock.run()
-    assert clock.in_hand == {}
+    ticking = threading.Thread(target=clock.run)
+    ticking.start()
+    ticking.join()
+    assert [lane.workflows for lane in clock.lanes] == [set(), set(), set()]

@@ -1,0 +1,140 @@
+"""Who may move an attempt now: a claim is a lease and a fence number, taken in one guarded statement.
+
+The number rises with each claim, and every later write demands it: a worker that was paused, or cut off, and wakes up
+when somebody else has gone on, changes nothing. All times are the database's.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from crashpoint import crashpoint
+from providers.adapters import ADAPTERS
+from workflows import workers
+from workflows.models import Attempt
+
+Phase = Attempt.Phase
+IN_FLIGHT = (Phase.SUBMITTING, Phase.FETCH)
+DEATHS = 3  # claims that were never answered: nobody should die of an attempt for the fourth time
+SPARE = 10  # seconds
+
+# What is decided when an attempt is made is never written again.
+_FROZEN = {
+    "id", "step", "number", "user", "turn", "provider", "model", "endpoint", "prompt", "options", "price", "key",
+    "created",
+}  # fmt: skip
+_WRITTEN = [field.attname for field in Attempt._meta.concrete_fields if field.name not in _FROZEN]
+
+
+class Stale(Exception):
+    """Somebody else has claimed the attempt since; nothing was written."""
+
+
+def lease(phase: str) -> datetime.timedelta:
+    """How long a claim keeps others away: as long as the slowest call of this phase may take, and some more.
+
+    A lease that ran out during a call would lose its answer, which may have been paid for. A worker that dies is
+    found out much sooner; see `workers.relieve`.
+    """
+    longest = {
+        Phase.SUBMIT: max(adapter.longest_submit for adapter in ADAPTERS.values()),
+        Phase.STORE: max(adapter.longest_download for adapter in ADAPTERS.values()),
+    }
+    look = max(adapter.longest_call for adapter in ADAPTERS.values())
+    return datetime.timedelta(seconds=longest.get(Phase(phase), 2 * look) + SPARE)
+
+
+_TAKE = """
+WITH due AS MATERIALIZED (
+    SELECT attempt.id FROM workflows_attempt attempt
+    WHERE attempt.next_check_at <= STATEMENT_TIMESTAMP() AND {which}
+    ORDER BY {order} LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE workflows_attempt attempt
+SET fence = fence + 1, unanswered = unanswered + 1, worker_id = %(worker)s,
+    next_check_at = STATEMENT_TIMESTAMP()
+        + CASE phase WHEN 'submit' THEN %(submit)s WHEN 'store' THEN %(store)s ELSE %(look)s END
+FROM due WHERE attempt.id = due.id
+RETURNING attempt.id, attempt.fence
+"""
+_OF_WORKFLOW = "attempt.step_id IN (SELECT id FROM workflows_step WHERE workflow_id = %(workflow)s)"
+_IN_PHASES = "attempt.phase = ANY(%(phases)s)"
+_BY_TURN, _BY_TIME = "attempt.turn, attempt.created", "attempt.next_check_at"
+
+
+def take(limit: int, phases: Sequence[Phase] = tuple(Phase), workflow_id: UUID | str | None = None) -> list[Attempt]:
+    """Claim at most `limit` attempts that are due: of these phases, or of this workflow. Nobody waits for anybody.
+
+    What isn't submitted yet goes by turns, the rest by the time it is due. Each comes with its step, its workflow and
+    `now`, the database's time.
+    """
+    which = _OF_WORKFLOW if workflow_id else _IN_PHASES
+    order = _BY_TURN if tuple(phases) == (Phase.SUBMIT,) else _BY_TIME
+    given: dict[str, Any] = {
+        "limit": limit,
+        "worker": workers.me(),
+        "workflow": workflow_id and str(workflow_id),
+        "phases": [str(phase) for phase in phases],
+        "submit": lease(Phase.SUBMIT),
+        "store": lease(Phase.STORE),
+        "look": lease(Phase.FETCH),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE.format(which=which, order=order), given)
+        fences = dict(cursor.fetchall())
+    crashpoint("claimed")
+    return _loaded(fences) if fences else []
+
+
+def _loaded(fences: dict[UUID, int]) -> list[Attempt]:
+    attempts = Attempt.objects.filter(pk__in=fences).select_related("step__workflow")
+    attempts = attempts.annotate(now=Now())  # type: ignore[no-redef]
+    return sorted(
+        (attempt for attempt in attempts if attempt.fence == fences[attempt.pk]),
+        key=lambda attempt: (attempt.turn, attempt.created),
+    )
+
+
+def held(attempt: Attempt) -> "QuerySet[Attempt]":
+    """The attempt's row, as long as nobody has claimed it since."""
+    return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence)
+
+
+def write(attempt: Attempt) -> None:
+    """Write down what came of a claim, and let go of it. Raises Stale."""
+    attempt.unanswered, attempt.worker_id = 0, None
+    _write(attempt, attempt.fence)
+
+
+def renew(attempt: Attempt, phase: str) -> None:
+    """Write an attempt down and claim it, or claim it again, for the call of this phase. Raises Stale."""
+    fence = attempt.fence
+    attempt.fence, attempt.unanswered, attempt.worker_id = fence + 1, 1, workers.me()
+    attempt.next_check_at = Now() + lease(phase)
+    if attempt._state.adding:
+        attempt.save(force_insert=True)
+    else:
+        _write(attempt, fence)
+
+
+def seize(attempt: Attempt) -> None:
+    """Write an attempt down whatever others are doing with it: their answers will change nothing. Raises Stale."""
+    fence, attempt.fence = attempt.fence, attempt.fence + 1
+    attempt.unanswered, attempt.worker_id = 0, None
+    _write(attempt, fence)
+
+
+def _write(attempt: Attempt, fence: int) -> None:
+    values = {name: getattr(attempt, name) for name in _WRITTEN}
+    if not Attempt.objects.filter(pk=attempt.pk, fence=fence).update(**values):
+        raise Stale(f"attempt {attempt.pk}")
+
+
+def is_deadly(attempt: Attempt) -> bool:
+    """Whether as many workers as we can afford have died of it, or with it."""
+    return attempt.unanswered > DEATHS
