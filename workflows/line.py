@@ -96,7 +96,7 @@ def _place(attempt: Attempt, owner: str, limit: int) -> int:
 
 def _last(others: QuerySet[Attempt], user_id: int) -> int:
     """The turn of one more attempt of this user in the line of a key; see `turn_of`."""
-    found = others.filter(_IN_LINE).aggregate(lowest=Min("key_turn"), own=Max("key_turn", filter=Q(user=user_id)))
+    found = others.aggregate(lowest=Min("key_turn"), own=Max("key_turn", filter=Q(user=user_id)))
     lowest, own = found["lowest"], found["own"]
     return max(0 if lowest is None else lowest + NEW, 0 if own is None else own + OWN)
 

@@ -131,11 +131,14 @@ def entered(user, **fields):
     return place, attempt
 
 
-def again(attempt):
-    """Its place when it is looked at again."""
+def again(attempt, phase=Phase.SUBMIT):
+    """Its place when it is looked at again, after which it is in this phase."""
     attempt.refresh_from_db()
     with transaction.atomic():
-        return line.enter(attempt)
+        place = line.enter(attempt)
+        attempt.phase = phase
+        attempt.save()
+    return place
 
 
 def ended(attempt):
@@ -182,7 +185,8 @@ def test_each_free_slot_takes_one(alice, two_at_once):
     jobs = [stood(alice, phase=Phase.FETCH, fence=1) for _ in range(2)]
     waiting = [entered(alice)[1] for _ in range(3)]
     [ended(job) for job in jobs]
-    assert [again(attempt) for attempt in waiting] == [0, 0, 3]
+    assert [again(attempt, Phase.SUBMITTING) for attempt in waiting[:2]] == [0, 0]
+    assert again(waiting[2]) == 1
 
 
 def test_keys_do_not_wait_for_each_other(alice, bob, two_at_once):
@@ -200,7 +204,11 @@ def test_pika_stands_in_the_line_of_fals_key(alice, two_at_once):
 
 def test_who_was_sent_away_by_the_provider_holds_nobody_up(alice, bob, two_at_once):
     busy(alice)
-    stood(alice, fence=2, next_check_at=LATER)
+    job = stood(alice, phase=Phase.FETCH, fence=1)
+    away = entered(alice)[1]
+    ended(job)
+    assert again(away, phase=Phase.SUBMITTING) == 0
+    Attempt.objects.filter(pk=away.pk).update(phase=Phase.SUBMIT)
     assert entered(bob)[0] == 0
 
 
@@ -228,13 +236,24 @@ def test_nobody_is_woken_while_the_key_is_busy(alice, two_at_once):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_only_the_line_of_the_freed_key_is_woken(alice, bob, two_at_once):
+    own = ProviderKey.objects.create(provider="fal", owner=bob, sealed="x", fingerprint="x", last_four="xxxx")
+    busy(bob, 2, provider="fal", key=own)
+    entered(bob, provider="fal", key=own)
+    job = stood(alice, provider="pika", phase=Phase.FETCH)
+    busy(alice, provider="fal")
+    entered(alice, provider="fal")
+    ended(job)
+    assert woken() == ["alice"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_one_statement_wakes_whoever_is_next_and_none_is_needed_without_a_limit(
     alice, settings, django_assert_num_queries
 ):
-    settings.PROVIDER_CONCURRENCY = {"sandbox": 1}
-    job = stood(alice, phase=Phase.DONE, status="succeeded", next_check_at=None)
-    for limit, statements in ((1, 1), (0, 0)):
-        settings.PROVIDER_CONCURRENCY = {"sandbox": limit}
+    job = stood(alice, phase=Phase.FETCH)
+    for limit, phase, statements in ((1, Phase.FETCH, 0), (1, Phase.STORE, 1), (1, Phase.DONE, 1), (0, Phase.DONE, 0)):
+        settings.PROVIDER_CONCURRENCY, job.phase = {"sandbox": limit}, phase
         with django_assert_num_queries(statements):
             line.freed(job)
 
