@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .books import Books, Entry, fingerprint, label
-from .clock import Clock
+from .clock import Clock, Renders
 from .faults import Faults, Struck, Tag, tags_in
 from .jobs import Job, Jobs
 from .media import Media
@@ -32,12 +32,15 @@ class Simulator:
         rates: Mapping[str, float] | None = None,
         seed: int = 0,
         concurrency: Mapping[str, int] | None = None,
+        renders: Renders | None = None,
+        tiny: bool = False,
     ) -> None:
         self.clock = Clock(speed)
+        self.renders = renders
         self.faults = Faults(rates, seed)
         self.books = Books()
         self.jobs = Jobs(self.clock, CONCURRENCY | dict(concurrency or {}))
-        self.media = Media()
+        self.media = Media(tiny=tiny)
         self.random = random.Random(seed)  # noqa: S311
         self.bad_keys: dict[str, str] = {}  # key: "revoked" or "exhausted"
         self.foreign: list[dict[str, Any]] = []  # requests that arrived at the other host
@@ -47,7 +50,7 @@ class Simulator:
 
     def reset(self) -> None:
         """Forget everything, and let it be now again."""
-        self.clock.ahead = 0.0
+        self.clock.ahead, self.renders = 0.0, None
         self.faults.reset()
         for kept in (self.books, self.jobs, self.webhooks, self.bad_keys, self.foreign, self.uploads, self.mistakes):
             kept.clear()
@@ -96,7 +99,8 @@ class Call:
     def accept(self, job: Job, prompt: str, *, reference: str = "") -> Job:
         """Accept a job: decide its fate, put it in line and into the books."""
         job.faults, job.tags = self.sim.faults.on_job(self.operation, self.tags), self.tags
-        job.latency = self.sim.clock.scaled(job.latency * (10 if "slow" in job.faults else 1))
+        takes = self.sim.renders.draw(self.sim.random) if self.sim.renders else job.latency
+        job.latency = self.sim.clock.scaled(takes * (10 if "slow" in job.faults else 1))
         self.sim.jobs.add(job)
         self.write(job.model, prompt, lambda: job.billed(self.sim.clock.now()), job=job.id, reference=reference)
         return job

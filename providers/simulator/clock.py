@@ -1,6 +1,9 @@
 """The simulator's time: what waits is a difference of two numbers, so jobs in flight cost nothing."""
 
+import math
+import random
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 
@@ -28,6 +31,28 @@ class Clock:
     def scaled(self, seconds: float) -> float:
         """How long something takes here that really takes so many seconds."""
         return seconds / self.speed if self.speed else 0.0
+
+
+@dataclass(frozen=True)
+class Renders:
+    """How long jobs take, instead of what each model usually takes: lognormal, as renders are. In seconds."""
+
+    median: float
+    sigma: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.median < math.inf and 0 <= self.sigma < 5):
+            raise ValueError(f"{self.median}:{self.sigma} must be a median above 0 and a sigma from 0 to 5")
+
+    @classmethod
+    def parse(cls, text: str) -> "Renders":
+        """From "600" or "600:0.1"; raises ValueError."""
+        median, _, sigma = text.partition(":")
+        return cls(float(median), float(sigma or 0))
+
+    def draw(self, chance: random.Random) -> float:
+        """One job's time."""
+        return self.median * math.exp(chance.gauss(0.0, self.sigma))
 
 
 def iso(moment: float) -> str:

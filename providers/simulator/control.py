@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from .answers import as_json
 from .calls import Simulator
+from .clock import Renders
 from .faults import FAULTS
 
 Action = Callable[[Any, Request], Any]
@@ -19,12 +20,13 @@ _LOOPBACK = ("127.0.0.1", "::1")
 def routes(sim: Simulator) -> list[Route]:
     """GET or PUT JSON at /_control/…"""
     doors = {
-        "GET": {"books": books, "faults": faults, "headers": headers, "state": state},
+        "GET": {"books": books, "faults": faults, "headers": headers, "jobs": jobs, "state": state},
         "PUT": {
             "faults": set_faults,
             "clock": set_clock,
             "keys": set_keys,
             "concurrency": set_concurrency,
+            "renders": set_renders,
             "reset": reset,
         },
     }
@@ -79,6 +81,11 @@ def headers(sim: Simulator, given: Any) -> Any:
     return sim.foreign
 
 
+def jobs(sim: Simulator, given: Any) -> Any:
+    """Of each job: provider, id, when it was accepted and (as unix time) is made, how often it was asked about."""
+    return [[job.provider, job.id, job.accepted, job.end, job.polls] for job in sim.jobs]
+
+
 def state(sim: Simulator, given: Any) -> Any:
     """How busy it is, its clock, and its own mistakes."""
     clock = {"now": sim.clock.now(), "speed": sim.clock.speed}
@@ -109,6 +116,12 @@ def set_concurrency(sim: Simulator, given: dict[str, int]) -> Any:
     """{"fal": 2}: how many jobs of a key run at a time, 0 for no limit; jobs in line stay where they are."""
     sim.jobs.limit({name: int(slots) for name, slots in given.items()})
     return sim.jobs.concurrency
+
+
+def set_renders(sim: Simulator, given: dict[str, float]) -> Any:
+    """{"median": 120, "sigma": 0.2}: how long jobs take from now on; {} as long as their models."""
+    sim.renders = Renders(**given) if given else None
+    return given
 
 
 def reset(sim: Simulator, given: Any) -> Any:

@@ -5,7 +5,7 @@ import random
 import uuid
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -151,6 +151,10 @@ class Jobs:
         self.concurrency = dict(concurrency)
         self._all: OrderedDict[str, Job] = OrderedDict()
         self._lanes: dict[tuple[str, str], Lane] = {}
+
+    def __iter__(self) -> Iterator[Job]:
+        """All that are remembered, oldest first."""
+        return iter(self._all.values())
 
     def add(self, job: Job) -> Job:
         """Accept a job; it starts when its lane has room."""

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
 FPS = 4  # frames a second: enough to be a film, few enough to be made at once
+TINY = 36  # pixels of the shorter side
 KEPT = 48  # pictures and films; about 100 KB each
 _OPTIONS = {"preset": "ultrafast", "crf": "30"}
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
@@ -40,19 +41,26 @@ class Made(Generic[K]):
 
 
 class Media:
-    """Pictures by (width, height, format) and films by (width, height, seconds); base64 of both for JSON."""
+    """Pictures by (width, height, format) and films by (width, height, seconds); base64 of both for JSON.
 
-    def __init__(self) -> None:
+    Tiny ones have the right shape and length in a few pixels: where our own work is measured, decoding is not it.
+    """
+
+    def __init__(self, *, tiny: bool = False) -> None:
+        self._tiny = tiny
         self._pictures: Made[tuple[int, int, str]] = Made(lambda what: picture(*what))
         self._films: Made[tuple[int, int, int]] = Made(lambda what: film(*what))
 
     async def picture(self, size: tuple[int, int], kind: str = "png") -> bytes:
         """A picture of exactly this size; `kind` is png, jpeg or webp."""
-        return await self._pictures.get((*size, kind))
+        return await self._pictures.get((*self._fitted(size), kind))
 
     async def film(self, size: tuple[int, int], seconds: int) -> bytes:
         """An MP4 of exactly this size and length."""
-        return await self._films.get((*size, seconds))
+        return await self._films.get((*self._fitted(size), seconds))
+
+    def _fitted(self, size: tuple[int, int]) -> tuple[int, int]:
+        return fitted(size, TINY) if self._tiny else size
 
 
 def picture(width: int, height: int, kind: str) -> bytes:

@@ -1,7 +1,9 @@
 """Steering the simulator, its books, and the command that runs it."""
 
+import asyncio
 import copy
 import io
+import random
 import re
 import signal
 import subprocess
@@ -9,13 +11,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import av
 import pytest
 import requests
 from django.core.management import CommandError, call_command
 
 from providers.simulator.books import Books, Entry
-from providers.simulator.clock import Clock
+from providers.simulator.clock import Clock, Renders
 from providers.simulator.jobs import Job, Jobs
+from providers.simulator.media import Media, read_picture
 from tests.providers.simulator.talk import PATHS, VIDEO, body, submit
 from tests.simulator import KEYS, PROJECT, Simulator
 
@@ -61,12 +65,41 @@ def test_a_revoked_key_is_refused(simulator: Simulator) -> None:
         ("keys", {"sk-1": "stolen"}),
         ("clock", {"speed": "fast"}),
         ("clock", {"speed": -1}),
+        ("renders", {"median": 0}),
+        ("renders", {"median": 60, "sigma": -1}),
         ("clock", [1]),
     ],
 )
 def test_nonsense_is_refused(simulator: Simulator, name: str, given: Any) -> None:
     answer = requests.put(f"{simulator.base}/_control/{name}", json=given, timeout=30)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+def test_jobs_take_as_long_as_renders_are_said_to(simulator: Simulator) -> None:
+    simulator.control("clock", {"speed": 2})
+    simulator.control("renders", {"median": 600})
+    job = submit(simulator, "runway", "a fox").json()["id"]
+    [[provider, name, accepted, end, polls]] = simulator.control("jobs")
+    assert (provider, name, round(end - accepted, 3), polls) == ("runway", job, 300, 0)
+    simulator.ask("runway", "GET", f"/runway/v1/tasks/{job}")
+    assert simulator.control("jobs")[0][4] == 1
+
+
+def test_renders_spread_around_their_median() -> None:
+    chance = random.Random(7)
+    drawn = sorted(Renders.parse("600:0.1").draw(chance) for _ in range(1001))
+    assert abs(drawn[500] - 600) < 10
+    assert 400 < drawn[0] < 500
+    assert 700 < drawn[-1] < 900
+
+
+def test_tiny_media_keep_their_shape_and_length() -> None:
+    media = Media(tiny=True)
+    picture, clip = asyncio.run(media.picture((1280, 720))), asyncio.run(media.film((720, 1280), 2))
+    assert read_picture(picture) == (64, 36)
+    with av.open(io.BytesIO(clip)) as opened:
+        assert (opened.streams.video[0].width, opened.streams.video[0].height) == (36, 64)
+        assert opened.duration == 2_000_000
 
 
 def test_jobs_of_one_key_do_not_wait_for_anothers() -> None:
@@ -142,7 +175,14 @@ def test_the_command_refuses_a_port_in_use(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--faults", "nonsense=1"], ["--faults", "slow=2"], ["--concurrency", "fal"], ["--speed", "-1"]]
+    "wrong",
+    [
+        ["--faults", "nonsense=1"],
+        ["--faults", "slow=2"],
+        ["--concurrency", "fal"],
+        ["--speed", "-1"],
+        ["--renders", "1m"],
+    ],
 )
 def test_the_command_refuses_nonsense(wrong: list[str]) -> None:
     with pytest.raises(CommandError, match="argument"):

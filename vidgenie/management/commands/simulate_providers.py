@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from providers.simulator.calls import CONCURRENCY, Simulator
-from providers.simulator.clock import Clock
+from providers.simulator.clock import Clock, Renders
 from providers.simulator.faults import FAULTS, expanded
 from providers.simulator.server import listen, serve
 
@@ -32,6 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--faults", type=rates, default={}, help="NAME=0.1,NAME@fal.submit=0.1,… or all=0.1")
         parser.add_argument("--seed", type=int, default=0, help="what random faults are drawn with")
         parser.add_argument("--concurrency", type=slots, default={}, help=f"jobs per key; default {CONCURRENCY}")
+        parser.add_argument("--renders", type=renders, help="seconds that jobs take, as MEDIAN or MEDIAN:SIGMA")
+        parser.add_argument("--tiny", action="store_true", help="pictures and films of a few pixels")
         parser.add_argument(
             "--measure", type=float, nargs="?", const=10.0, metavar="SECONDS", help="load it and print what it carries"
         )
@@ -50,7 +52,7 @@ class Command(BaseCommand):
             signal.signal(interruption, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             self.welcome(f"http://127.0.0.1:{listener.getsockname()[1]}")
-            wanted = {name: options[name] for name in ("speed", "seed", "concurrency")}
+            wanted = {name: options[name] for name in ("speed", "seed", "concurrency", "renders", "tiny")}
             serve(Simulator(rates=options["faults"], **wanted), listener)
         self.stdout.write("The simulator has stopped.")
 
@@ -72,6 +74,14 @@ def speed(text: str) -> float:
     """A factor that is not negative."""
     try:
         return Clock(float(text)).speed
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def renders(text: str) -> Renders:
+    """MEDIAN or MEDIAN:SIGMA."""
+    try:
+        return Renders.parse(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
