@@ -14,6 +14,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from PIL import Image, ImageFile
 
+from crashpoint import crashpoint
 from workflows.models import Asset
 
 SIZE_LIMIT = 512 * 1024 * 1024  # bytes
@@ -112,10 +113,15 @@ def store(file: IO[bytes], size: int, sha256: str, *, name: str, kind: str) -> A
     """
     found = measure_image(file) if kind == Asset.Kind.IMAGE else measure_video(file)
     file.seek(0)
+    crashpoint("file.complete")
+    saved = default_storage.save(f"{name}.{_ENDINGS[found.content_type]}", File(file))
+    crashpoint("file.placed")
+    small = default_storage.save(f"{name}.thumbnail.webp", ContentFile(found.thumbnail))
+    crashpoint("stored")
     return Asset(
         kind=kind,
-        file=default_storage.save(f"{name}.{_ENDINGS[found.content_type]}", File(file)),
-        thumbnail=default_storage.save(f"{name}.thumbnail.webp", ContentFile(found.thumbnail)),
+        file=saved,
+        thumbnail=small,
         content_type=found.content_type,
         size=size,
         sha256=sha256,

@@ -20,6 +20,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 from django.db.models import Case, Count, F, When
 from django.db.models.functions import Now
 
+from crashpoint import crashpoint
 from credits import ledger
 from providers import catalog, gateway, keys
 from providers.base import Job, ProviderError, Reason
@@ -60,13 +61,17 @@ def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "
 
     Raises InsufficientCredits, or KeyReused for the same key with another digest. Nothing is written then.
     """
+    crashpoint("quoted")
     try:
         with transaction.atomic():
-            return _start(user, quote, key, digest)
+            workflow = _start(user, quote, key, digest)
+            crashpoint("start.written")
     except IntegrityError:  # the key was used before, perhaps by a request that came at the same moment
         if before := started_before(user, key, digest):
             return before
         raise
+    crashpoint("started")
+    return workflow
 
 
 def started_before(user: "User", key: str | None, digest: str) -> Workflow | None:
@@ -232,6 +237,7 @@ def _name_job(attempt: Attempt, job_id: str) -> None:
         if found is None:
             return
         found.job_id, found.submitted = job_id, found.submitted or workflow.now
+        crashpoint("heard.written")
         if found.phase == Phase.DONE:
             found.save(update_fields=["job_id", "submitted"])
             tasks.deliver_late(found.pk)
@@ -285,7 +291,9 @@ def _record(call: calls.Call, result: calls.Result) -> calls.Call | None:
     end = time.monotonic() + claims.lease(call.phase).total_seconds()
     while True:
         try:
-            return _write(call, result)
+            following = _write(call, result)
+            crashpoint("recorded")
+            return following
         except (OperationalError, InterfaceError):
             if connection.in_atomic_block or time.monotonic() > end:
                 raise
@@ -469,6 +477,7 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
         return _give_up(workflow, attempt, error.reason, error.detail)
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
+    crashpoint("completed.seen")
     attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
     attempt.progress, attempt.made = None, workflow.now
     return _next_phase(attempt, Phase.STORE)
@@ -596,6 +605,7 @@ def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
         if not workflow.steps.filter(position__gt=step.position).exists():
             history.move_workflow(workflow, Status.SUCCEEDED, Reason.LOST)
             workflow.save(update_fields=["status", "reason"])
+        crashpoint("late.written")
     return True
 
 
@@ -617,6 +627,7 @@ def cancel(workflow_id: UUID | str) -> Workflow:
         Attempt.objects.filter(step__workflow=workflow, phase__in=[Phase.SUBMIT, Phase.FETCH]).update(
             next_check_at=Now(), fence=F("fence") + 1, unanswered=0, worker=None
         )
+    crashpoint("cancel.wished")
     advance(workflow_id, may_go_on=lambda call: not isinstance(call, calls.Store))  # whoever asks should not wait
     return Workflow.objects.get(pk=workflow_id)
 
@@ -645,6 +656,7 @@ def retry(workflow_id: UUID | str) -> Workflow:
         written = next((step.text for step in steps if step.text), workflow.prompt)
         _attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1).save()
         tasks.nudge()
+        crashpoint("retry.written")
     return workflow
 
 

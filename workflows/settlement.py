@@ -6,6 +6,7 @@ alone, under the workflow's row lock.
 
 from collections.abc import Sequence
 
+from crashpoint import crashpoint
 from credits import ledger
 from credits.models import Hold
 from credits.policy import Line, Outcome
@@ -25,6 +26,7 @@ def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
     history.move_workflow(workflow, status, reason)
     workflow.finished = workflow.now
     workflow.save(update_fields=["status", "reason", "finished"])
+    crashpoint("finish.written")
 
 
 def missing(steps: Sequence[Step]) -> list[Step]:
