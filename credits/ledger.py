@@ -3,16 +3,20 @@
 Every verb locks the account row, checks under that lock, and writes its line in the same transaction, so two of
 them can never both spend the same credit. Every verb that changes a balance carries a key: with the same key it is
 done once, however often it is asked. A caller that also locks rows of its own takes them first: the account is last.
+
+`hold` and `settle` are what every run pays for, so they are few statements, written by hand: a guarded UPDATE takes
+the lock, checks and changes in one, since PostgreSQL looks at its condition again when it has waited for the row. The
+constraints of the tables say the same once more, for whoever comes by another way.
 """
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _
 
 from crashpoint import crashpoint
@@ -96,7 +100,7 @@ def adjust(user: "User", amount: int, *, key: str, reason: str, actor: "User | N
     _require_text(key=key, reason=reason)
     with _transaction():
         account = _locked_of(user)
-        if amount < 0 and account.available < -amount and not _posted(key):
+        if amount < 0 and account.available < -amount and not _find(key):
             raise InsufficientCredits(-amount, account.available, account.held)
         return _post(account, Entry.Kind.ADJUST, amount, key=key, reason=reason, actor=actor)
 
@@ -109,11 +113,12 @@ def hold(user: "User", amount: int, *, reference: str) -> Hold:
     _require_amount(amount)
     _require_text(reference=reference)
     with _transaction(savepoint=False):
-        account = _locked_of(user)
-        if account.available >= amount:
-            account.held += amount
-            account.save(update_fields=["held"])
-            hold = Hold.objects.create(account=account, amount=amount, reference=reference)
+        asked = {"id": uuid.uuid4(), "user": user.pk, "amount": amount, "reference": reference}
+        hold = _made(Hold, _SET_ASIDE, asked)
+        if hold is None:
+            account = _locked_of(user)  # which may be opened only now, or have got credits since
+            hold = _made(Hold, _SET_ASIDE, asked)
+        if hold:
             crashpoint("hold.written")
             return hold
     raise InsufficientCredits(amount, account.available, account.held)
@@ -128,17 +133,14 @@ def settle(hold: Hold, due: int, *, key: str) -> Entry | None:
         _require_amount(due)
     _require_text(key=key)
     with _transaction():
-        account = _locked(pk=hold.account_id)
-        hold.refresh_from_db()
-        if hold.status == Hold.Status.CLOSED:
-            return hold.entries.filter(kind=Entry.Kind.SETTLE).first()
-        if due > hold.amount:
-            raise NotOwed(_("%(due)d credits are due, %(held)d were held.") % {"due": due, "held": hold.amount})
-        if _posted(key):
-            raise KeyReused(f"The key {key} was used for something else.")
-        entry = _close(account, hold, due, key)
+        _first(_LOCK, {"account": hold.account_id})  # before the hold's row, as in every verb
+        closed = _first(_CLOSE, {"hold": hold.pk, "due": due})
+        if closed is None:
+            return _settled_before(hold, due)
+        entry = _take(hold, due, key)
+        hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, closed[0]
         crashpoint("settle.written")
-        return entry
+    return entry
 
 
 def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | None" = None) -> Entry:
@@ -148,7 +150,7 @@ def refund(hold: Hold, amount: int, *, key: str, reason: str, actor: "User | Non
     with _transaction():
         account = _locked(pk=hold.account_id)
         hold.refresh_from_db()
-        if not _posted(key):
+        if not _find(key):
             if hold.refunded + amount > hold.settled:
                 raise NotOwed(
                     _("%(settled)d credits were taken and %(refunded)d of them given back already.")
@@ -170,7 +172,7 @@ def _transaction(*, savepoint: bool = True) -> Iterator[None]:
     except IntegrityError as error:
         broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
         if broken == "credits_entry_key_key":
-            raise KeyReused("This key was used at the same moment, for something else.") from error
+            raise KeyReused("This key was used for something else.") from error
         if broken == "hold_one_open_per_reference":
             raise AlreadyHeld("Credits are already held for this.") from error
         raise
@@ -188,18 +190,64 @@ def _locked_of(user: "User") -> Account:
         return _locked(user_id=user.pk)
 
 
-def _posted(key: str) -> bool:
-    return Entry.objects.filter(key=key).exists()
+def _find(key: str) -> Entry | None:
+    return Entry.objects.filter(key=key).first()
 
 
-def _close(account: Account, hold: Hold, due: int, key: str) -> Entry | None:
-    hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, timezone.now()
-    hold.save(update_fields=["settled", "status", "closed"])
-    account.held -= hold.amount
-    if due == 0:
-        account.save(update_fields=["held"])
-        return None
-    return _post(account, Entry.Kind.SETTLE, -due, key=key, hold=hold)
+# The columns that a new row comes back with are filled in by `_made`.
+_SET_ASIDE = """
+WITH account AS (
+    UPDATE credits_account SET held = held + %(amount)s
+    WHERE user_id = %(user)s AND balance - held >= %(amount)s RETURNING id
+)
+INSERT INTO credits_hold (id, account_id, reference, amount, settled, refunded, status)
+SELECT %(id)s, account.id, %(reference)s, %(amount)s, 0, 0, 'open' FROM account RETURNING {columns}"""
+_LOCK = "SELECT id FROM credits_account WHERE id = %(account)s FOR NO KEY UPDATE"
+_CLOSE = """
+UPDATE credits_hold SET settled = %(due)s, status = 'closed', closed = STATEMENT_TIMESTAMP()
+WHERE id = %(hold)s AND status = 'open' AND amount >= %(due)s RETURNING closed"""
+_MOVE = """
+WITH account AS (
+    UPDATE credits_account SET balance = balance + %(amount)s, held = held - %(freed)s
+    WHERE id = %(account)s RETURNING id, balance
+)
+INSERT INTO credits_entry
+    (id, account_id, kind, amount, balance_after, hold_id, reference, reason, actor_id, key)
+SELECT %(id)s, account.id, %(kind)s, %(amount)s, account.balance,
+    %(hold)s, %(reference)s, %(reason)s, %(actor)s, %(key)s FROM account RETURNING {columns}"""
+_FREE = "UPDATE credits_account SET held = held - %(freed)s WHERE id = %(account)s RETURNING held"
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+def _first(statement: str, given: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The first row that a statement found or changed; None when its conditions were not met."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+def _made(model: type[_Row], statement: str, given: dict[str, Any]) -> _Row | None:
+    """The row that a statement wrote; None when its conditions were not met."""
+    names = [field.attname for field in model._meta.concrete_fields]  # as the columns are called
+    row = _first(statement.format(columns=", ".join(names)), given)
+    return None if row is None else model.from_db(connection.alias, names, row)
+
+
+def _take(hold: Hold, due: int, key: str) -> Entry | None:
+    """Free all that a closed hold held, and take what is due of it; None when that is nothing."""
+    if due:
+        return _write(hold.account_id, Entry.Kind.SETTLE, -due, freed=hold.amount, hold=hold, key=key)
+    _first(_FREE, {"account": hold.account_id, "freed": hold.amount})
+    return None
+
+
+def _settled_before(hold: Hold, due: int) -> Entry | None:
+    """The line of a hold that could not be closed since it was already; raises NotOwed when that was not why."""
+    hold.refresh_from_db()
+    if hold.status == Hold.Status.OPEN:
+        raise NotOwed(_("%(due)d credits are due, %(held)d were held.") % {"due": due, "held": hold.amount})
+    return hold.entries.filter(kind=Entry.Kind.SETTLE).first()
 
 
 def _post(
@@ -213,24 +261,42 @@ def _post(
     actor: "User | None" = None,
 ) -> Entry:
     """Write the line and the new balance, or find the line that this key has written before."""
-    if (before := Entry.objects.filter(key=key).first()) is not None:
+    if (before := _find(key)) is not None:
         asked = (account.pk, hold.pk if hold else None, kind, amount)
         if (before.account_id, before.hold_id, before.kind, before.amount) != asked:
             raise KeyReused(f"The key {key} was used for something else.")
         return before
-    account.balance += amount
-    account.save(update_fields=["balance", "held"])
-    return Entry.objects.create(
-        account=account,
-        kind=kind,
-        amount=amount,
-        balance_after=account.balance,
-        hold=hold,
-        reference=hold.reference if hold else "",
-        reason=reason,
-        actor=actor,
-        key=key,
-    )
+    return _write(account.pk, kind, amount, key=key, hold=hold, reason=reason, actor=actor)
+
+
+def _write(
+    account_id: int,
+    kind: Entry.Kind,
+    amount: int,
+    *,
+    key: str,
+    hold: Hold | None = None,
+    freed: int = 0,
+    reason: str = "",
+    actor: "User | None" = None,
+) -> Entry:
+    """Change the balance by `amount`, free what was held, and write the line that says so."""
+    line = {
+        "id": uuid.uuid4(),
+        "account": account_id,
+        "kind": kind.value,
+        "amount": amount,
+        "freed": freed,
+        "hold": hold and hold.pk,
+        "reference": hold.reference if hold else "",
+        "reason": reason,
+        "actor": actor and actor.pk,
+        "key": key,
+    }
+    entry = _made(Entry, _MOVE, line)
+    if entry is None:
+        raise Account.DoesNotExist(f"account {account_id}")
+    return entry
 
 
 def _require_amount(amount: int, *, signed: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Many at once on one account, on the real database: threads, each with a connection of its own.
 
-The control takes the lock away and shows, by a barrier and not by luck, that the race is there without it.
+A control shows, by a barrier and not by luck, that the race is there; and each guard is taken away by itself, to show
+that there is another behind it.
 """
 
 import threading
@@ -71,32 +72,36 @@ def test_holds_alone_never_promise_more_than_there_is(rich):
     assert Hold.objects.filter(status="open").count() == 3
 
 
-def test_without_the_lock_the_same_spenders_overspend(rich, monkeypatch):
+def test_spenders_that_read_before_they_write_overspend(rich):
     """The control: everybody reads before anybody writes, so each believes that the credits are theirs."""
     everybody_has_read = threading.Barrier(4)
 
-    def read_without_a_lock(**which):
-        account = Account.objects.get(**which)
+    def hold(reference):
+        account = Account.objects.get(user=rich)
         everybody_has_read.wait(30)
-        return account
+        account.held += 300
+        account.save(update_fields=["held"])
+        Hold.objects.create(account=account, amount=300, reference=reference)
 
-    monkeypatch.setattr(ledger, "_locked", read_without_a_lock)
-    at_once(*[lambda n=n: ledger.hold(rich, 300, reference=f"run:{n}") for n in range(4)])
+    at_once(*[lambda n=n: hold(f"run:{n}") for n in range(4)])
     assert sum(Hold.objects.values_list("amount", flat=True)) == 1200  # promised, of 1,000
     assert ledger.balance(rich) == Balance(1000, 300)  # and the row remembers one of four
 
 
-def test_without_the_lock_two_grants_become_one(rich, monkeypatch):
-    everybody_has_read = threading.Barrier(2)
+def test_without_our_guard_the_constraint_still_refuses(rich, monkeypatch):
+    guard = "AND balance - held >= %(amount)s"
+    assert guard in ledger._SET_ASIDE
+    monkeypatch.setattr(ledger, "_SET_ASIDE", ledger._SET_ASIDE.replace(guard, ""))
+    results = at_once(*[lambda n=n: ledger.hold(rich, 300, reference=f"run:{n}") for n in range(8)])
+    assert sum("account_held_within_balance" in str(result) for result in results) == 5
+    assert ledger.balance(rich) == Balance(1000, 900)
 
-    def read_without_a_lock(**which):
-        account = Account.objects.get(**which)
-        everybody_has_read.wait(30)
-        return account
 
-    monkeypatch.setattr(ledger, "_locked", read_without_a_lock)
-    at_once(*[lambda n=n: ledger.grant(rich, 50, key=f"g{n}", reason="a gift") for n in range(2)])
-    assert (ledger.balance(rich).balance, total(rich)) == (1050, 1100)
+def test_without_our_look_a_key_is_still_used_once(rich, monkeypatch):
+    monkeypatch.setattr(ledger, "_find", lambda key: None)
+    results = at_once(*[lambda: ledger.grant(rich, 50, key="same", reason="a gift")] * 2)
+    assert sum(isinstance(result, KeyReused) for result in results) == 1
+    assert (ledger.balance(rich).balance, total(rich)) == (1050, 1050)
 
 
 def test_grants_at_once_all_arrive(rich):
@@ -144,6 +149,21 @@ def test_one_key_for_two_accounts_at_once_is_refused_to_one(rich):
     )
     assert sorted(type(result) for result in results if isinstance(result, Exception)) == [KeyReused]
     assert ledger.balance(rich).balance + ledger.balance(other).balance == 1000 + 300 + 20
+
+
+def test_a_hold_that_is_settled_and_its_successor_never_wait_for_each_other_in_a_circle(rich):
+    """The new one has the account and waits for the old one's row to close; so who closes it has the account first."""
+    for n in range(8):
+        hold = ledger.hold(rich, 10, reference="run")
+        results = at_once(
+            lambda hold=hold, n=n: ledger.settle(hold, 1, key=f"s{n}").amount,
+            lambda: ledger.hold(rich, 10, reference="run").amount,
+        )
+        assert results[0] == -1
+        if not isinstance(results[1], ledger.AlreadyHeld):
+            assert results[1] == 10
+            ledger.settle(Hold.objects.get(status="open"), 0, key="free")
+    assert ledger.balance(rich) == Balance(992, 0)
 
 
 def test_one_reference_is_held_for_once(rich):
