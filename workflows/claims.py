@@ -87,8 +87,10 @@ def take(limit: int, phases: Sequence[Phase] = tuple(Phase), workflow_id: UUID |
     with connection.cursor() as cursor:
         cursor.execute(_TAKE.format(which=which, order=order), given)
         fences = dict(cursor.fetchall())
+    if not fences:
+        return []
     crashpoint("claimed")
-    return _loaded(fences) if fences else []
+    return _loaded(fences)
 
 
 def _loaded(fences: dict[UUID, int]) -> list[Attempt]:
