@@ -290,7 +290,7 @@ ENABLE_REAL_API_TESTS = env.bool("ENABLE_REAL_API_TESTS", default=False)
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
 STORAGES = {
     "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "providers.storage.WholeFiles",
         "OPTIONS": {
             "file_permissions_mode": 0o600,
             "directory_permissions_mode": 0o700,

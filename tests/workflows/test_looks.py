@@ -253,7 +253,8 @@ def attempts(step, lengths, *, model="fal/x", options=LIKE, looked=None, since=N
     known = step.attempts.count()
     return Attempt.objects.bulk_create(
         Attempt(
-            pk=UUID(int=(known + place) * 0x9E3779B97F4A7C15), step=step, number=known + place, user=step.workflow.user, provider="fal", model=model, prompt="a fox",
+            pk=UUID(int=(known + place) * 0x9E3779B97F4A7C15), step=step, number=known + place, user=step.workflow.user,
+            provider="fal", model=model, prompt="a fox",
             options=options, price=50, status="succeeded", phase="done", submitted=at,
             looked=looked and at + datetime.timedelta(seconds=looked), made=at + datetime.timedelta(seconds=seconds),
         )
