@@ -85,6 +85,15 @@ def test_until_all_of_it_is_there_its_name_leads_to_what_was_there_before():
     assert read() == read("inbox/1.0") == NEW
 
 
+def test_it_is_on_the_disk_before_it_has_its_name_and_so_is_the_name(monkeypatch):
+    done, sync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append(os.fstat(file).st_ino), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda source, target: (done.append("named"), replace(source, target)))
+    default_storage.save("made/fox.mp4", ContentFile(NEW))
+    file = Path(default_storage.path("made/fox.mp4"))
+    assert done == [file.stat().st_ino, "named", file.parent.stat().st_ino]
+
+
 def test_when_the_disk_is_full_all_stays_as_it_was():
     with pytest.raises(OSError, match="No space left"):
         default_storage.save("made/fox.mp4", Stopping(full))

@@ -17,8 +17,13 @@ from workflows.media import BadMedia
 from workflows.models import Asset
 
 
-def video(seconds=2, rate=10, size=(64, 48), format="mp4", **options):
-    """A file with a video of noise."""
+def noise(size, place):
+    """Any frame of a video."""
+    return Image.effect_noise(size, 60).convert("RGB")
+
+
+def video(seconds=2, rate=10, size=(64, 48), format="mp4", draw=noise, **options):
+    """A file with a video of noise, or of what `draw` makes of a size and the place of a frame."""
     # It needs a name, since the muxer opens it again to move the index.
     with (
         tempfile.NamedTemporaryFile() as target,
@@ -26,9 +31,8 @@ def video(seconds=2, rate=10, size=(64, 48), format="mp4", **options):
     ):
         stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
-        for _ in range(seconds * rate):
-            noise = Image.effect_noise(size, 60).convert("RGB")
-            container.mux(stream.encode(av.VideoFrame.from_image(noise)))
+        for place in range(seconds * rate):
+            container.mux(stream.encode(av.VideoFrame.from_image(draw(size, place))))
         container.mux(stream.encode())
         container.close()
         return Path(target.name).read_bytes()
@@ -135,6 +139,28 @@ def test_a_video_is_kept_as_it_came_with_what_was_measured():
     assert (asset.size, asset.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert read(asset.file) == content
     assert read(asset.thumbnail).startswith(b"RIFF")
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [((1280, 720), (400, 225)), ((720, 1280), (225, 400)), ((64, 48), (64, 48)), ((1600, 2), (400, 1))],
+)
+def test_a_video_has_a_thumbnail_that_fits_the_gallery(size, small):
+    asset = store(video(seconds=1, rate=2, size=size), "video")
+    assert (asset.width, asset.height) == size
+    with Image.open(io.BytesIO(read(asset.thumbnail))) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", small)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (800, 600)])
+def test_the_thumbnail_of_a_video_shows_its_middle(size):
+    def draw(size, place):
+        return Image.new("RGB", size, (200, 40, 40) if 9 <= place <= 11 else (40, 40, 200))
+
+    asset = store(video(seconds=2, rate=10, size=size, draw=draw), "video")
+    with Image.open(io.BytesIO(read(asset.thumbnail))) as small:
+        red, _green, blue = small.resize((1, 1)).getpixel((0, 0))
+    assert (red > 150, blue < 100) == (True, True)
 
 
 BAD_VIDEOS = {
