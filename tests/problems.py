@@ -2,7 +2,7 @@
 
 from typing import Any
 
-FIELDS = {"type", "title", "status", "detail", "code", "errors", "request_id", "needed", "available", "held"}
+FIELDS = {"type", "title", "status", "detail", "code", "errors", "request_id", "needed", "available", "held", "limit"}
 
 
 def assert_problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:

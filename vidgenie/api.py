@@ -28,6 +28,7 @@ from credits.ledger import InsufficientCredits
 from vidgenie import tokens
 from workflows.content import RangeNotSatisfiable
 from workflows.deletion import StillRunning
+from workflows.limits import TooMany
 from workflows.pipeline import KeyReused, NotRetryable
 from workflows.prompts import InvalidInput
 from workflows.uploads import TooLarge
@@ -106,9 +107,12 @@ class Problem(exceptions.APIException):
         detail: str,
         errors: Mapping[str, str] | None = None,
         more: Mapping[str, object] | None = None,
+        *,
+        wait: int | None = None,
     ) -> None:
         super().__init__(detail, code)
         self.status_code, self.code, self.errors, self.more = status, code, dict(errors or {}), dict(more or {})
+        self.wait = wait  # seconds; REST framework makes Retry-After of it
 
 
 def problem(cause: Exception, context: Any) -> Response | None:
@@ -146,6 +150,8 @@ def _translate(error: Exception) -> Exception:
         case InsufficientCredits():
             more = {"needed": error.needed, "available": error.available, "held": error.held}
             return Problem(402, "insufficient_credits", str(error), more=more)
+        case TooMany():
+            return Problem(429, error.code, str(error), more={"limit": error.limit}, wait=error.retry_after)
     for refusal, (status, code, text) in _REFUSALS.items():
         if isinstance(error, refusal):
             errors = {"Idempotency-Key": str(text)} if refusal is KeyReused else None

@@ -19,6 +19,7 @@ PROBLEM_SHAPE: dict[str, Any] = {
         "needed": {"type": "integer", "description": "credits, with insufficient_credits"},
         "available": {"type": "integer", "description": "credits, with insufficient_credits"},
         "held": {"type": "integer", "description": "credits, with insufficient_credits"},
+        "limit": {"type": "integer", "description": "workflows, with too_many_in_flight and too_many_today"},
     },
     "additionalProperties": False,
 }

@@ -52,6 +52,14 @@ def positive(name: str, default: int) -> int:
     return value
 
 
+def not_negative(name: str, default: int) -> int:
+    """The value of NAME as a whole number, 0 or more."""
+    value: int = env.int(name, default=default)
+    if value < 0:
+        raise ImproperlyConfigured(f"{name} is negative; it must be 0 or more.")
+    return value
+
+
 def rate(name: str, default: str) -> str:
     """The value of NAME as a rate: a whole number above zero of requests per s, min, hour or day."""
     value: str = env.str(name, default=default)
@@ -211,9 +219,9 @@ WORKER_PATIENCE_SECONDS = positive("WORKER_PATIENCE_SECONDS", 60)  # without pro
 
 # --- Money and limits --------------------------------------------------------------------------------------
 
-SIGNUP_CREDITS = env.int("SIGNUP_CREDITS", default=300)  # credits a new account starts with; 0 gives none
-if SIGNUP_CREDITS < 0:
-    raise ImproperlyConfigured("SIGNUP_CREDITS is negative; it must be 0 or more.")
+SIGNUP_CREDITS = not_negative("SIGNUP_CREDITS", 300)  # credits a new account starts with; 0 gives none
+WORKFLOWS_IN_FLIGHT_PER_USER = not_negative("WORKFLOWS_IN_FLIGHT_PER_USER", 50)  # 0: no limit
+WORKFLOWS_PER_DAY_PER_USER = not_negative("WORKFLOWS_PER_DAY_PER_USER", 500)  # 0: no limit
 WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
 LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one worker looks at, at once
 SUBMIT_THREADS = positive("SUBMIT_THREADS", 12)  # submits at once; some providers answer them after a minute

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView, get_object_or_404
 from rest_framework.parsers import JSONParser, MultiPartParser
@@ -39,6 +39,14 @@ _KEY_HEADER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Up to 255 visible ASCII characters. The same key and body give the same workflow, once.",
 )
+_WAIT_HEADER = OpenApiParameter(
+    "Retry-After", OpenApiTypes.INT, OpenApiParameter.HEADER, description="seconds", response=[429]
+)
+_TOO_MANY = {
+    (429, "application/problem+json"): OpenApiResponse(
+        {"$ref": "#/components/schemas/Problem"}, "Too many requests, or as many workflows as you may have."
+    )
+}
 _ID_QUERY = OpenApiParameter("workflow_id", OpenApiTypes.UUID, OpenApiParameter.QUERY, required=True)
 _DOWNLOAD = OpenApiParameter("download", OpenApiTypes.INT, OpenApiParameter.QUERY, description="1: as a download")
 
@@ -52,9 +60,9 @@ class Execute(APIView):
     @extend_schema(
         operation_id="workflow_execute",
         summary="Start a workflow",
-        parameters=[_KEY_HEADER],
+        parameters=[_KEY_HEADER, _WAIT_HEADER],
         request=shapes.ExecuteShape,
-        responses={202: shapes.ReceiptShape},
+        responses={202: shapes.ReceiptShape} | _TOO_MANY,
     )
     def post(self, request: Request) -> Response:
         """Hold the quoted credits and start; the answer says what it costs at most and which models do it."""
@@ -75,8 +83,9 @@ class Retry(APIView):
     @extend_schema(
         operation_id="workflow_retry",
         summary="Try a failed or canceled workflow again",
+        parameters=[_WAIT_HEADER],
         request=None,
-        responses={202: shapes.ReceiptShape},
+        responses={202: shapes.ReceiptShape} | _TOO_MANY,
     )
     def post(self, request: Request, workflow_id: UUID) -> Response:
         """Start again from the step that is missing; what was paid for is kept."""

@@ -159,9 +159,3 @@ def _places(mine: QuerySet[Attempt], line: QuerySet[Attempt], turn: str) -> Subq
     )
     counted = before.order_by().values(count=Func(F("pk"), function="COUNT", output_field=IntegerField()))
     return Subquery(mine.filter(step=OuterRef("pk")).values(place=Subquery(counted) + 1)[:1])
-
-
-# --- For a pipeline that does not know `enter` yet
-
-PATIENCE = datetime.timedelta(seconds=SHORTEST)
-position = enter

@@ -3,7 +3,7 @@
 Claim, call, record: a claim takes a lease and a fence number, and writes down what is about to be done; the call to the
 outside happens in no transaction; a short transaction applies the answer, if the claim is still good, and claims what
 comes next. So nobody waits for a render, and whoever dies in between has left a row that says when to look again.
-Locks are taken in one order: workflow, attempt, account.
+Locks are taken in one order: workflow, attempt, key (see `line`), account.
 """
 
 import datetime
@@ -25,7 +25,20 @@ from credits import ledger
 from providers import catalog, gateway, keys
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
-from workflows import alarms, calls, claims, history, line, looks, reasons, retries, settlement, succession, tasks
+from workflows import (
+    alarms,
+    calls,
+    claims,
+    history,
+    limits,
+    line,
+    looks,
+    reasons,
+    retries,
+    settlement,
+    succession,
+    tasks,
+)
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
 from workflows.services import SERVICES
@@ -59,7 +72,7 @@ class NotRetryable(Exception):
 def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "") -> Workflow:
     """Hold the quoted credits and put the run in line; the same key and digest give the run they gave before.
 
-    Raises InsufficientCredits, or KeyReused for the same key with another digest. Nothing is written then.
+    Raises InsufficientCredits, TooMany, or KeyReused for the same key with another digest. Nothing is written then.
     """
     crashpoint("quoted")
     try:
@@ -115,7 +128,7 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
         for position, part in enumerate(quote.lines, start=1)
     )
     ledger.hold(user, quote.credits, reference=workflow.reference)
-    _attempt(workflow, steps[0], quote.prompt, number=1).save()
+    _stand_in_line(_attempt(workflow, steps[0], quote.prompt, number=1))
     tasks.nudge()
     return workflow
 
@@ -135,6 +148,13 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
         price=step.price,
         next_check_at=Now(),
     )
+
+
+def _stand_in_line(attempt: Attempt) -> None:
+    """The run begins, or begins again, with this attempt, unless its user has too many; the account is locked."""
+    limits.require(attempt.step.workflow)
+    attempt.turn = line.turn_of(attempt.user_id)
+    attempt.save(force_insert=True)
 
 
 def _patience() -> datetime.timedelta:
@@ -191,6 +211,7 @@ def hand_back(call: calls.Call) -> None:
     attempt.next_check_at = Now()
     try:
         claims.write(attempt)
+        line.freed(attempt)
     except claims.Stale:
         log.info("Attempt %s has been claimed by somebody else.", attempt.pk)
 
@@ -276,7 +297,11 @@ def _guarded(attempt: Attempt, change: Callable[[Workflow, Attempt], calls.Call 
             held = claims.held(attempt).select_related("step").annotate(now=Now())  # type: ignore[no-redef]
             mine = held.first()
             if mine is not None and mine.status in UNFINISHED:
-                return change(workflow, mine)
+                phase = mine.phase
+                following = change(workflow, mine)
+                if mine.phase != phase:
+                    line.freed(mine)
+                return following
     except claims.Stale:
         pass  # between the look and the write
     log.info("What came late for attempt %s was set aside.", attempt.pk)
@@ -364,8 +389,8 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     if attempt.phase == Phase.SUBMIT and not catalog.get(attempt.model).is_live:
         following = _give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
         return _next_call(workflow, following) if following else None
-    if attempt.phase == Phase.SUBMIT and (position := line.position(attempt)):
-        _wait_in_line(attempt, position)
+    if attempt.phase == Phase.SUBMIT and (place := line.enter(attempt)):
+        _wait_in_line(attempt, place)
         return None
     make: type[calls.Call] = _CALLS[Phase(attempt.phase)]
     if workflow.cancel_requested and make is calls.Fetch:
@@ -388,10 +413,9 @@ def _quarantine(workflow: Workflow, attempt: Attempt) -> None:
     _fail(workflow, attempt, Reason.QUARANTINED, f"{claims.DEATHS} workers died of it in phase {attempt.phase}")
 
 
-def _wait_in_line(attempt: Attempt, position: int) -> None:
+def _wait_in_line(attempt: Attempt, place: int) -> None:
     """Its key runs as many jobs as it may; submitting one more would only be refused."""
-    attempt.queue_position = position
-    attempt.next_check_at = Now() + line.PATIENCE
+    attempt.next_check_at = Now() + line.patience(place)
     _save(attempt)
 
 
@@ -644,7 +668,7 @@ def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
 def retry(workflow_id: UUID | str) -> Workflow:
     """Try a failed or canceled run again from the step that is missing; what was paid for is kept.
 
-    Raises NotRetryable, or InsufficientCredits for what is still to pay. Nothing is changed then.
+    Raises NotRetryable, TooMany, or InsufficientCredits for what is still to pay. Nothing is changed then.
     """
     with _locked(workflow_id) as workflow:
         if workflow.status not in (Status.FAILED, Status.CANCELED) or workflow.deleted:
@@ -654,7 +678,8 @@ def retry(workflow_id: UUID | str) -> Workflow:
         ledger.hold(workflow.user, settlement.unpaid(steps), reference=workflow.reference)
         _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
-        _attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1).save()
+        history.write(workflow)  # so that this start is counted
+        _stand_in_line(_attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1))
         tasks.nudge()
         crashpoint("retry.written")
     return workflow

@@ -22,6 +22,7 @@ from credits.ledger import InsufficientCredits
 from workflows import deletion, pipeline
 from workflows.document import status_document
 from workflows.forms import MODELS, MakeForm
+from workflows.limits import TooMany
 from workflows.models import Workflow
 from workflows.states import UNFINISHED, Status
 from workflows.strip import Strip
@@ -69,6 +70,8 @@ def create(request: Visit) -> HttpResponse:
         workflow = form.start()
     except InsufficientCredits as short:
         return _box(request, form, short=short, status=402)
+    except TooMany as refusal:
+        return _too_many(request, form, refusal)
     return redirect(workflow) if workflow else _box(request, form, status=422)
 
 
@@ -90,6 +93,13 @@ def _box(
 ) -> HttpResponse:
     context = _priced(request, form) | {"short": short, "examples": EXAMPLES}
     return render(request, "workflows/create.html", context, status=status)
+
+
+def _too_many(request: Visit, form: MakeForm, refusal: TooMany) -> HttpResponse:
+    form.add_error(None, str(refusal))
+    response = _box(request, form, status=429)
+    response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 def _priced(request: Visit, form: MakeForm) -> dict[str, Any]:
@@ -196,6 +206,8 @@ def retry(request: Visit, pk: UUID) -> HttpResponse:
         messages.error(request, _("Only a run that failed or was canceled can be tried again."))
     except InsufficientCredits as short:
         messages.error(request, _not_enough(short))
+    except TooMany as refusal:
+        messages.error(request, str(refusal))
     return redirect(workflow)
 
 

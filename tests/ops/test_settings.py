@@ -45,6 +45,7 @@ def test_good_production_settings_are_taken() -> None:
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS is empty"),
         ({"VIDGENIE_ENVIRONMENT": "prod"}, "VIDGENIE_ENVIRONMENT is 'prod'; it must be one of"),
         ({"SIGNUP_CREDITS": "-1"}, "SIGNUP_CREDITS is negative"),
+        ({"WORKFLOWS_PER_DAY_PER_USER": "-1"}, "WORKFLOWS_PER_DAY_PER_USER is negative"),
         ({"VIDGENIE_CRASH": "claimed"}, "VIDGENIE_CRASH and VIDGENIE_CRASH_ALLOWED are for tests"),
         ({"VIDGENIE_CRASH_ALLOWED": "true"}, "VIDGENIE_CRASH and VIDGENIE_CRASH_ALLOWED are for tests"),
         ({"LOOK_THREADS": "0"}, "LOOK_THREADS is 0; it must be above 0"),

@@ -1,13 +1,13 @@
 """Users take turns: whoever has many waiting does not stand before somebody's first."""
 
 import datetime
-import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from providers.models import ProviderKey
 from tests.factories import UserFactory
+from tests.races import meet
 from workflows import line
 from workflows.document import status_document
 from workflows.models import Attempt, Step, Workflow
@@ -261,26 +261,6 @@ def test_one_statement_wakes_whoever_is_next_and_none_is_needed_without_a_limit(
 # --- Two workers at once
 
 
-def last_slot_taken_twice(attempts):
-    """What two workers decide who both want the last slot, the second while the first has not committed yet."""
-    second_is_through = threading.Event()
-
-    def second():
-        places.append(entered_with(attempts[1]))
-        connection.close()
-        second_is_through.set()
-
-    places = []
-    with transaction.atomic():
-        places.append(entered_with(attempts[0]))
-        other = threading.Thread(target=second)
-        other.start()
-        while not (second_is_through.wait(0.01) or someone_waits_for_the_key()):
-            pass
-    other.join()
-    return places
-
-
 def entered_with(attempt):
     with transaction.atomic():
         if not (place := line.enter(attempt)):
@@ -288,23 +268,19 @@ def entered_with(attempt):
     return place
 
 
-def someone_waits_for_the_key():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return cursor.fetchone()[0] == 1
-
-
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_never_both_take_the_last_slot(alice, bob, two_at_once):
     busy(alice)
-    assert last_slot_taken_twice([stood(alice, fence=1), stood(bob, fence=1)]) == [0, 1]
+    attempts = stood(alice, fence=1), stood(bob, fence=1)
+    assert meet(lambda: entered_with(attempts[0]), lambda: entered_with(attempts[1])) == [0, 1]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_without_the_keys_lock_they_would(alice, bob, two_at_once, monkeypatch):
     monkeypatch.setattr(line, "_lock", lambda owner, key_id: None)
     busy(alice)
-    assert last_slot_taken_twice([stood(alice, fence=1), stood(bob, fence=1)]) == [0, 0]
+    attempts = stood(alice, fence=1), stood(bob, fence=1)
+    assert meet(lambda: entered_with(attempts[0]), lambda: entered_with(attempts[1])) == [0, 0]
 
 
 # --- What is shown

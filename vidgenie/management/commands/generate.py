@@ -21,6 +21,7 @@ from providers.adapters import sandbox
 from vidgenie.management.own_database import own_database
 from workflows import pipeline, uploads
 from workflows.document import status_document
+from workflows.limits import TooMany
 from workflows.models import Asset, Workflow
 from workflows.prompts import InvalidInput
 from workflows.states import Status
@@ -67,6 +68,8 @@ class Command(BaseCommand):
             raise CommandError("\n".join(f"{field}: {text}" for field, text in invalid.errors.items())) from invalid
         except InsufficientCredits as short:
             raise CommandError(f"{short} Give {user} more with: manage.py grant_credits {user} ...") from short
+        except TooMany as refusal:
+            raise CommandError(str(refusal)) from refusal
 
     def _wait(self, workflow: Workflow) -> Workflow:
         """Look until it is finished, doing all that a worker would."""
