@@ -6,3 +6,8 @@ from django.apps import AppConfig
 class VidGenieConfig(AppConfig):
     name = "vidgenie"
     verbose_name = "VidGenie"
+
+    def ready(self) -> None:
+        from vidgenie import checks
+
+        checks.register()

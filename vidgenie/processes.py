@@ -1,4 +1,4 @@
-"""Programs that run side by side and stop together: the web server and the worker behind `manage.py run`."""
+"""Programs that run side by side and stop together: the parts of a worker, and all that `manage.py run` starts."""
 
 import ctypes
 import os
@@ -7,14 +7,39 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-RESTARTS = 3  # within a minute; what dies more often will not get better by itself
+STEADY = 20.0  # seconds; what lived that long did not die of its start
+RESTARTS = 3  # short lives in a row; what dies more often will not get better by haste
+LONGEST_PAUSE = 30.0  # seconds between two starts of what keeps dying
+ECHO = 2.0  # seconds; systemd tells every process, and `run` tells the worker: that is one wish, said twice
 PR_SET_PDEATHSIG = 1
 
 
 class KeepsDyingError(RuntimeError):
     """A program ended again and again; the message names it."""
+
+
+class Wish:
+    """The wish to stop, as signals tell it: the first interrupts what goes on, a later one says that it is urgent."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        self.urgent = False
+
+    def listen(self) -> None:
+        """Hear Ctrl-C and SIGTERM; a shell's background jobs start with SIGINT ignored, which ends here as well."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.hear)
+
+    def hear(self, *_: object) -> None:
+        """Raises KeyboardInterrupt the first time, and never again: so nothing breaks the stopping."""
+        now = time.monotonic()
+        if self.since is None:
+            self.since = now
+            raise KeyboardInterrupt
+        if now - self.since > ECHO:
+            self.urgent = True
 
 
 @dataclass
@@ -23,32 +48,38 @@ class Program:
 
     name: str
     command: list[str]
+    gives_up: bool = True
     process: subprocess.Popen[bytes] | None = None
-    deaths: list[float] = field(default_factory=list)
+    started: float = 0.0
+    short_lives: int = 0
+    resumes: float | None = None  # when it is started again, by the monotonic clock, once its end was told
 
     def start(self) -> None:
+        self.resumes, self.started = None, time.monotonic()
         self.process = subprocess.Popen(
             self.command,
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 (there is one thread when programs are started)
+            preexec_fn=die_with_parent,  # noqa: PLW1509 (there is one thread when programs are started)
         )
 
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self.process.poll() if self.process else None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether there is a process that has not ended."""
+        return self.process is not None and self.process.poll() is None
+
     def ask_to_stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
 
-    def make_stop(self, deadline: float) -> None:
-        """Give it until the deadline (by the monotonic clock), then end it and everything it started."""
-        if self.process is None:
-            return
-        try:
-            self.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+    def end(self) -> None:
+        """End it and everything it started, now and without asking."""
+        if self.process and self.process.poll() is None:
             self.process.kill()
+            self.process.wait()
         self.sweep()
 
     def sweep(self) -> None:
@@ -56,38 +87,92 @@ class Program:
         if self.process:
             _kill_group(self.process.pid)
 
-    def died_too_often(self) -> bool:
-        now = time.monotonic()
-        self.deaths = [death for death in self.deaths if now - death < 60] + [now]
-        return len(self.deaths) > RESTARTS
+    def pause(self) -> float:
+        """Seconds to wait before the next start: none at first, more and more for what keeps dying."""
+        lived = time.monotonic() - self.started
+        self.short_lives = 0 if lived >= STEADY else self.short_lives + 1
+        return 0.0 if self.short_lives <= RESTARTS else min(2.0 ** (self.short_lives - RESTARTS), LONGEST_PAUSE)
 
 
-def keep_alive(programs: list[Program], say: Callable[[str], object]) -> None:
-    """Restart what dies, until interrupted; raises KeepsDyingError when that does not help."""
+def keep_alive(
+    programs: list[Program], say: Callable[[str], object], watch: Callable[[], object] = lambda: None
+) -> None:
+    """Restart what dies, and `watch` what lives, until interrupted.
+
+    Raises KeepsDyingError when restarting does not help a program that gives up.
+    """
     while True:
         time.sleep(0.5)
         for program in programs:
             if program.exit_code() is not None:
                 revive(program, say)
+        watch()
 
 
 def revive(program: Program, say: Callable[[str], object]) -> None:
-    """Start a program that has ended once more, and tell."""
-    program.sweep()
+    """Tell that a program has ended, and start it once more: at once, or in a while when it keeps dying."""
+    if program.resumes is None:
+        program.sweep()
+        program.resumes = time.monotonic() + _told(program, say)
+    if time.monotonic() >= program.resumes:
+        program.start()
+
+
+def _told(program: Program, say: Callable[[str], object]) -> float:
+    pause = program.pause()
     ended = f"The {program.name} ended by itself ({_meaning(program.exit_code())})"
-    if program.died_too_often():
+    if pause and program.gives_up:
         raise KeepsDyingError(f"{ended}, time and again. Its last words are above.")
-    say(f"{ended}. Starting it again.")
+    say(f"{ended}. Starting it again{f' in {pause:.0f} s' if pause else ''}.")
+    return pause
+
+
+def replace(program: Program, why: str, say: Callable[[str], object]) -> None:
+    """End a program that lives and does nothing, with everything it started, and start it anew."""
+    say(f"The {program.name} lives and gets nothing done: {why}. Ending it and starting it anew.")
+    program.end()
     program.start()
 
 
-def stop_together(programs: list[Program], patience: float = 15) -> None:
-    """Ask all of them to stop, and end those that have not after so many seconds."""
+def stop_together(
+    programs: list[Program],
+    patience: float = 15,
+    *,
+    longer: Callable[[], bool] = lambda: False,
+    urgent: Callable[[], bool] = lambda: False,
+    last: float = 0.0,
+) -> None:
+    """Ask all of them to stop, and end those that have not after so many seconds.
+
+    They are given more time for as long as it is `longer`. As soon as it is `urgent`, they are asked once more, and
+    given `last` seconds.
+    """
+    _wait_for_the_end(programs, patience, longer, urgent)
+    if urgent() and last:
+        _wait_for_the_end(programs, last)
+    for program in programs:
+        program.end()
+
+
+def _wait_for_the_end(
+    programs: list[Program],
+    patience: float,
+    longer: Callable[[], bool] = lambda: False,
+    urgent: Callable[[], bool] = lambda: False,
+) -> None:
     for program in programs:
         program.ask_to_stop()
     deadline = time.monotonic() + patience
-    for program in programs:
-        program.make_stop(deadline)
+    while any(program.is_running for program in programs) and not urgent():
+        if time.monotonic() > deadline and not longer():
+            return
+        time.sleep(0.05)
+
+
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """In a child: be told when its parent is killed, so that it does not go on unseen and keep its port."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def _meaning(code: int | None) -> str:
@@ -99,9 +184,3 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _die_with_parent() -> None:
-    """In the child: be told to stop when `run` itself is killed, so that nothing keeps its port."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,6 +1,5 @@
 """The programs behind `make run` are restarted when they die, and leave nothing running when they stop."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vidgenie import processes
-from vidgenie.processes import KeepsDyingError, Program, keep_alive, revive, stop_together
+from vidgenie.processes import ECHO, KeepsDyingError, Program, Wish, keep_alive, replace, revive, stop_together
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
@@ -73,6 +72,103 @@ def test_what_keeps_dying_is_given_up() -> None:
     assert len(told) == processes.RESTARTS
 
 
+def test_what_never_gives_up_waits_longer_and_longer_between_its_starts() -> None:
+    program = Program("worker", [], gives_up=False, started=time.monotonic())
+
+    assert [program.pause() for _ in range(9)] == [0, 0, 0, 2, 4, 8, 16, 30, 30]
+
+    program.started -= processes.STEADY
+    assert (program.pause(), program.short_lives) == (0, 0)
+
+
+def test_the_end_of_what_waits_for_its_start_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = python("raise SystemExit(1)")
+    program.gives_up, program.short_lives = False, processes.RESTARTS
+    eventually(lambda: program.exit_code() == 1)
+    told: list[str] = []
+
+    revive(program, told.append)
+    revive(program, told.append)
+    assert (told, program.exit_code()) == (["The worker ended by itself (exit code 1). Starting it again in 2 s."], 1)
+
+    program.resumes = time.monotonic()
+    first = program.process
+    revive(program, told.append)
+    assert (program.process is not first, len(told)) == (True, 1)
+    stop_together([program])
+
+
+def test_what_lives_and_does_nothing_is_ended_with_all_it_started_and_started_anew(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    command = [sys.executable, "-c", STUBBORN]
+    child = (
+        f"import subprocess, time; print(subprocess.Popen({command}).pid, file=open({str(note)!r}, 'w'), flush=True)"
+    )
+    program = python(f"{child}; time.sleep(60)")
+    assert eventually(lambda: note.exists() and note.read_text() != "")
+    before, told = int(note.read_text()), list[str]()
+
+    replace(program, "it sleeps", told.append)
+
+    assert eventually(lambda: not is_running(before))
+    assert told == ["The worker lives and gets nothing done: it sleeps. Ending it and starting it anew."]
+    assert program.is_running
+    stop_together([program])
+
+
+def test_the_first_signal_interrupts_its_echo_is_nothing_and_a_later_one_is_urgent() -> None:
+    wish = Wish()
+    with pytest.raises(KeyboardInterrupt):
+        wish.hear()
+    wish.hear()
+    assert wish.since is not None
+    assert not wish.urgent
+
+    wish.since -= ECHO
+    wish.hear()
+    assert wish.urgent
+
+
+def test_more_time_is_given_as_long_as_it_is_needed() -> None:
+    program, asked = stubborn(), [True, True, True]
+
+    stop_together([program], patience=0, longer=lambda: bool(asked and asked.pop()))
+
+    assert (asked, program.exit_code()) == ([], -signal.SIGKILL)
+
+
+def test_no_time_is_given_any_more_when_it_is_urgent() -> None:
+    program = stubborn()
+
+    stop_together([program], patience=10**6, longer=lambda: True, urgent=lambda: True)
+
+    assert program.exit_code() == -signal.SIGKILL
+
+
+def test_one_that_is_asked_again_may_hurry() -> None:
+    count = "import signal, sys, time; heard = []\ndef hear(*_):\n heard.append(1)\n if heard[1:]: sys.exit(3)\n"
+    program = ready(f"{count}signal.signal(signal.SIGTERM, hear); print(flush=True)\nwhile True: time.sleep(60)")
+    calm = [True] * 20
+
+    stop_together([program], urgent=lambda: not calm or not calm.pop(), last=20)
+
+    assert program.exit_code() == 3
+
+
+def stubborn() -> Program:
+    return ready(STUBBORN)
+
+
+def ready(code: str) -> Program:
+    """A program that has said its first line."""
+    program = Program("worker", [sys.executable, "-c", code])
+    program.process = subprocess.Popen(program.command, stdout=subprocess.PIPE, start_new_session=True)
+    assert program.process.stdout
+    with program.process.stdout as said:
+        said.readline()
+    return program
+
+
 def test_programs_stop_when_asked() -> None:
     programs = [python(SLEEP), python(SLEEP)]
 
@@ -82,16 +178,11 @@ def test_programs_stop_when_asked() -> None:
 
 
 def test_what_does_not_stop_when_asked_is_made_to() -> None:
-    program = Program("worker", [sys.executable, "-c", STUBBORN])
-    read, write = os.pipe()
-    program.process = subprocess.Popen(program.command, stdout=write, start_new_session=True)
-    os.read(read, 1)
+    program = stubborn()
 
     stop_together([program], patience=0.2)
 
-    assert eventually(lambda: program.exit_code() == -signal.SIGKILL)
-    os.close(read)
-    os.close(write)
+    assert program.exit_code() == -signal.SIGKILL
 
 
 def test_children_of_a_dead_program_are_ended(tmp_path: Path) -> None:

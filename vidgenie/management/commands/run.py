@@ -4,12 +4,10 @@ import contextlib
 import http.client
 import os
 import secrets
-import signal
 import socket
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -22,10 +20,11 @@ from django.db import connections
 from providers import crypto, keyring
 from providers.checks import require_openable_keys
 from vidgenie.embedded import EmbeddedDatabaseError, Server
-from vidgenie.processes import KeepsDyingError, Program, keep_alive, revive, stop_together
+from vidgenie.processes import KeepsDyingError, Program, Wish, keep_alive, revive, stop_together
 
 READY_WITHIN = 60  # seconds
-STOPPED_WITHIN = 20  # seconds; longer than the worker gives its own parts
+STOPPED_WITHIN = settings.QUEUE_TIMEOUT + 60  # seconds; longer than the worker gives its own parts
+HURRY = 5.0  # seconds for the worker to end its parts, once it is told to hurry
 
 
 class Command(BaseCommand):
@@ -37,9 +36,9 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: str, **options: Any) -> None:
         refuse_a_taken_port(host, number(port))
-        for interruption in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs start with SIGINT ignored
-            signal.signal(interruption, signal.default_int_handler)
+        self.wish = Wish()
         try:
+            self.wish.listen()
             with self.database():
                 self.prepare()
                 self.serve(host, int(port))
@@ -83,9 +82,14 @@ class Command(BaseCommand):
             self.say(self.welcome(host, port))
             keep_alive([*simulators, *programs], self.say)
         finally:
-            with uninterrupted():
-                self.say("\nStopping ...")
-                stop_together([*simulators, *programs], patience=STOPPED_WITHIN)
+            self.say("\nStopping ...")
+            self.stop(programs)
+            stop_together(simulators)
+
+    def stop(self, programs: list[Program]) -> None:
+        """The worker decides how long it may take: it may have a call in hand that costs. Told twice, it hurries."""
+        self.wish.since = self.wish.since or time.monotonic()
+        stop_together(programs, STOPPED_WITHIN, urgent=lambda: self.wish.urgent, last=HURRY)
 
     def wait_for_an_answer(self, programs: list[Program], host: str, port: int) -> None:
         deadline = time.monotonic() + READY_WITHIN
@@ -198,14 +202,3 @@ def reachable(host: str) -> str:
 
 def in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let a second, impatient Ctrl-C not break the stopping: it is bounded in time anyway."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])

@@ -1,98 +1,171 @@
-"""What makes videos happen: the queue's cluster, the clock, and the sandbox's renderers, each in a process of its own.
+"""What makes videos happen: the queue, the clock, and the sandbox's renderers, each in processes of their own, and
+this one, which starts them, looks at whether they get anything done, and starts anew what does not.
 
 Any number of workers may run, on any number of machines. Either the queue or the clock is enough to finish every run.
 """
 
+import logging
 import os
-import signal
 import sys
-import threading
+import time
+import uuid
 from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, close_old_connections
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 
-from providers.adapters import sandbox
+from crashpoint import crashpoint
 from providers.checks import require_openable_keys
-from vidgenie.processes import KeepsDyingError, Program, keep_alive, stop_together
-from workflows import pipeline, tasks
-from workflows.clock import Clock
+from vidgenie.checks import require_a_sound_queue
+from vidgenie.processes import Program, Wish, keep_alive, replace, stop_together
+from workflows import progress, tasks, workers
+from workflows.progress import Judge
 
-IDLE = 0.2  # seconds a renderer waits when there is nothing to render
+PAUSE = 2.0  # seconds to wait for a database that is away
+PATIENCE = 15.0  # seconds for parts to stop in, when no paid call is in hand
+
+PARTS = ("queue", "clock", "renderer")
+CANARIES = 2  # for each queue there is: one of them may be quick and take what was meant for another
+
+log = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
     help = "Runs the worker: queue, clock and sandbox renderers. Ctrl-C or SIGTERM finish what is in hand, then stop."
-    requires_system_checks = ()  # each part would import every page of the site; whoever starts the site checks it
+    requires_system_checks = ()  # whoever starts the site checks it; what matters here is asked below
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--only", choices=["clock", "renderer"], help="run this one part, in this process")
+        parser.add_argument("--only", action="append", choices=PARTS, help="leave the others out; may be repeated")
 
-    def handle(self, *, only: str | None, **options: Any) -> None:
-        if only == "clock":
-            run_clock()
-        elif only == "renderer":
-            run_renderer()
-        else:
-            self.supervise()
-
-    def supervise(self) -> None:
-        """Start every part, restart what dies, and stop them together."""
-        require_openable_keys()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        tasks.schedule()
-        programs = [_part("queue", "qcluster"), _part("clock", "worker", "--only", "clock")]
-        programs += [_part("renderer", "worker", "--only", "renderer") for _ in range(settings.SANDBOX_RENDERERS)]
+    def handle(self, *, only: list[str] | None, **options: Any) -> None:
+        require_a_sound_queue()
+        wish = Wish()
+        guard = Guard(_programs(only), self.say)
         try:
-            for program in programs:
-                program.start()
-            keep_alive(programs, self.stderr.write)
+            wish.listen()
+            self.prepare()
+            guard.start()
+            keep_alive(guard.programs, self.say, guard.look)
         except KeyboardInterrupt:
             pass
-        except KeepsDyingError as error:
-            raise CommandError(str(error)) from error
         finally:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            stop_together(programs)
+            wish.since = wish.since or time.monotonic()
+            guard.stop(wish)
+
+    def prepare(self) -> None:
+        """Ask what must be so before anything starts; a database that is away is waited for."""
+        while True:
+            try:
+                require_openable_keys()
+                return tasks.schedule()
+            except (OperationalError, InterfaceError) as error:
+                self.say(f"The database does not answer ({str(error).splitlines()[0]}). Waiting for it.")
+                connections.close_all()
+                time.sleep(PAUSE)
+
+    def say(self, text: str) -> None:
+        self.stderr.write(text)
+        self.stderr.flush()
 
 
-def run_clock() -> None:
-    """Tick until told to stop."""
-    clock = Clock()
-    _on_stop(clock.stop)
-    clock.run()
+class Guard:
+    """Looks at whether the parts of this worker get anything done, and starts anew what does not."""
+
+    def __init__(self, programs: list[Program], say: Callable[[str], object]) -> None:
+        self.programs = programs
+        self.say = say
+        self.family = uuid.uuid4()
+        self.patience = float(settings.WORKER_PATIENCE_SECONDS)
+        judged = [program for program in programs if program.name in ("queue", "clock")]
+        self.judges = {program.name: Judge(program.name, self.patience, time.monotonic()) for program in judged}
+        self.started = {program.name: program.started for program in judged}
+        self.next_look = 0.0
+
+    def start(self) -> None:
+        """Start every part."""
+        os.environ[workers.FAMILY] = str(self.family)
+        for program in self.programs:
+            program.start()
+
+    def look(self) -> None:
+        """Judge every part, when it is time to. A database that is away says nothing of anybody."""
+        if time.monotonic() < self.next_look:
+            return
+        self.next_look = time.monotonic() + self.patience / progress.LOOKS
+        try:
+            close_old_connections()
+            for program in self.programs:
+                if program.name in self.judges and program.is_running:
+                    self._judge(program, self.judges[program.name])
+        except DatabaseError:
+            log.warning("Whether the worker gets anything done is unknown: the database does not answer.")
+            connections.close_all()
+            for judge in self.judges.values():
+                judge.begins(time.monotonic())
+
+    def _judge(self, program: Program, judge: Judge) -> None:
+        if self.started[program.name] != program.started:  # it died, and was started again
+            self._begins(program, judge)
+        why = judge.hears(progress.signs(program.name, self.family, self.patience), time.monotonic())
+        if why:
+            crashpoint("guard.killing")
+            replace(program, why, self._warn)
+            self._begins(program, judge)
+        elif judge.wants_canaries:
+            tasks.send_canaries(CANARIES * progress.queues())
+
+    def _begins(self, program: Program, judge: Judge) -> None:
+        self.started[program.name] = program.started
+        judge.begins(program.started)
+        progress.bury(self.family, program.name, before=time.monotonic() - program.started)
+        if program.name == "queue":
+            tasks.take_back()
+
+    def _warn(self, text: str) -> None:
+        self.say(text)
+        log.error(text)
+
+    def stop(self, wish: Wish) -> None:
+        """Stop every part; a paid call in hand is waited for, until the wish to stop is said again."""
+        end = time.monotonic() + settings.QUEUE_TIMEOUT
+        self._tell_paid_calls()
+        stop_together(
+            self.programs,
+            PATIENCE,
+            longer=lambda: time.monotonic() < end and self._has_paid_calls(),
+            urgent=lambda: wish.urgent,
+        )
+        try:
+            progress.bury(self.family, innocent=not wish.urgent)
+        except DatabaseError:
+            log.warning("What was in hand is free again when its leases run out: the database does not answer.")
+
+    def _tell_paid_calls(self) -> None:
+        for provider, seconds in self._paid_calls().items():
+            self.say(f"Waiting for {provider}, which has been asked for something that costs: {seconds:.0f} s at most.")
+            self.say("Ctrl-C or SIGTERM once more ends that at once; what it makes may then be lost.")
+
+    def _has_paid_calls(self) -> bool:
+        time.sleep(PAUSE / 4)
+        return bool(self._paid_calls())
+
+    def _paid_calls(self) -> dict[str, float]:
+        try:
+            close_old_connections()
+            return progress.paid_calls(self.family)
+        except DatabaseError:
+            connections.close_all()
+            return {"a provider": settings.QUEUE_TIMEOUT}  # who knows
 
 
-def run_renderer() -> None:
-    """Render the sandbox's jobs one after the other and tell the pipeline of each, until told to stop."""
-    os.nice(5)  # drawing takes a whole core; pages come first
-    stopping = threading.Event()
-    _on_stop(stopping.set)
-    while not stopping.is_set():
-        if not _render_one():
-            stopping.wait(IDLE)
+def _programs(only: list[str] | None) -> list[Program]:
+    parts = ["queue", "clock", *["renderer"] * settings.SANDBOX_RENDERERS]
+    return [_program(part) for part in parts if part in (only or PARTS)]
 
 
-def _render_one() -> bool:
-    try:
-        close_old_connections()
-        job_id = sandbox.render_next()
-        if job_id is None:
-            return False
-        pipeline.nudge("sandbox", job_id)
-    except OperationalError:  # the database is away; the lease brings the job back
-        return False
-    return True
-
-
-def _part(name: str, *arguments: str) -> Program:
-    return Program(name, [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments])
-
-
-def _on_stop(act: Callable[[], object]) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: act())
+def _program(part: str) -> Program:
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker_part", part]
+    return Program(part, command, gives_up=False)
