@@ -4,15 +4,19 @@ import datetime
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 
+from providers.adapters import sandbox
 from providers.models import ProviderKey
 from tests.factories import UserFactory
+from tests.pipeline import start
 from tests.races import meet
-from workflows import line
+from workflows import claims, line, pipeline
 from workflows.document import status_document
 from workflows.models import Attempt, Step, Workflow
 
 Phase = Attempt.Phase
+FAST = {"resolution": "480p", "seed": 7, "enhance": False}
 LATER = datetime.datetime(2100, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -25,6 +29,20 @@ def stood(user, **fields):
     attempt.save(force_insert=True)
     attempt.refresh_from_db()
     return attempt
+
+
+def crowd(user, count):
+    """So many at once, in turns of the user's own."""
+    run = stood(user).step.workflow
+    rows = [Workflow(user=user, type=run.type, prompt="", quoted=1, deadline=run.deadline) for _ in range(count - 1)]
+    steps = [
+        Step(workflow=row, stage="image", position=1, provider="sandbox", model="a/b", price=1)
+        for row in Workflow.objects.bulk_create(rows)
+    ]
+    Attempt.objects.bulk_create(
+        Attempt(step=step, user=user, number=1, price=1, provider="sandbox", next_check_at=Now(), turn=turn * line.OWN)
+        for turn, step in enumerate(Step.objects.bulk_create(steps), start=1)
+    )
 
 
 def served():
@@ -82,6 +100,22 @@ def test_whoever_has_waited_does_not_stand_behind_those_who_come_later(alice, bo
     stood(bob)
     stood(sam)
     assert [served() for _ in range(4)] == ["alice", "bob", "sam", "alice"]
+
+
+def test_the_only_run_of_one_is_claimed_among_the_first_two_beside_500_of_another(alice, bob):
+    crowd(alice, 500)
+    only = stood(bob)
+    claimed = [claims.take(1, [Phase.SUBMIT])[0] for _ in range(2)]
+    assert (claimed[0].user, claimed[1].pk) == (alice, only.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_submit_by_turns(alice, bob):
+    many, only = [start(alice, "image-only", "a fox", **FAST) for _ in range(3)], start(bob, "image-only", "a fox")
+    pipeline.advance_next()
+    pipeline.advance_next()
+    begun = Workflow.objects.exclude(status="pending").order_by("created")
+    assert list(begun) == [many[0], only]
 
 
 def test_turns_begin_anew_when_nobody_waits(alice, bob):
@@ -256,6 +290,19 @@ def test_one_statement_wakes_whoever_is_next_and_none_is_needed_without_a_limit(
         settings.PROVIDER_CONCURRENCY, job.phase = {"sandbox": limit}, phase
         with django_assert_num_queries(statements):
             line.freed(job)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_end_of_a_job_brings_the_next_to_its_key(alice, settings, monkeypatch):
+    settings.PROVIDER_CONCURRENCY = {"sandbox": 1}
+    monkeypatch.setattr(line, "SHORTEST", line.LONGEST)
+    runs = [start(alice, "image-only", "a fox", **FAST) for _ in range(2)]
+    [pipeline.advance(run.pk) for run in runs]
+    assert claims.take(1, [Phase.SUBMIT]) == []
+    pipeline.nudge("sandbox", sandbox.render_next())
+    pipeline.advance(runs[0].pk)
+    pipeline.advance_next()
+    assert list(Attempt.objects.order_by("created").values_list("phase", flat=True)) == ["done", "fetch"]
 
 
 # --- Two workers at once
