@@ -15,13 +15,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from credits import ledger
-from credits.models import Account, Entry, Hold
+from credits.models import Account, Entry, Hold, Verdict
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -208,6 +208,17 @@ class EntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("amount"), ordering="amount")
     def signed(self, entry: Entry) -> str:
         return f"{entry.amount:+}"
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnlyAdmin):
+    list_display = ["at", "__str__", "seconds"]
+    fields = ["at", "__str__", "seconds", "told"]
+    readonly_fields = ["__str__", "told"]
+
+    @admin.display(description=_("broken rules"))
+    def told(self, verdict: Verdict) -> str:
+        return format_html_join("", "<p>{}</p>", ((line,) for line in verdict.lines)) or "-"
 
 
 def _why(request: HttpRequest, row: Account | Hold, asked: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class Finding:
     """A rule that is broken: by how many, and the ids of the first of them."""
 
     check: str
+    rule: str
     count: int
     ids: list[str]
 
@@ -78,7 +79,7 @@ def _broken(check: Check) -> Finding:
             check.parameters or None,
         )
         rows = cursor.fetchall()
-    return Finding(check.name, rows[0][1] if rows else 0, [offender for offender, _count in rows])
+    return Finding(check.name, str(check.rule), rows[0][1] if rows else 0, [offender for offender, _count in rows])
 
 
 _OF_HOLDS = """

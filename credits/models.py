@@ -149,3 +149,8 @@ class Verdict(models.Model):
     def is_clean(self) -> bool:
         """Whether no rule was broken."""
         return not self.findings
+
+    @property
+    def lines(self) -> list[str]:
+        """A sentence for each broken rule: what it says, how many break it, and which of them first."""
+        return ["{check}: {rule} {count}: {first}".format(first=", ".join(f["ids"]), **f) for f in self.findings]

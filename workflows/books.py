@@ -31,17 +31,8 @@ def check() -> Verdict:
         findings = audit.run([*audit.CHECKS, *CHECKS])
     verdict = audit.keep(findings, seconds=time.monotonic() - start)
     if findings:
-        alarms.tell_staff("The books are wrong", "\n".join(describe(verdict)))
+        alarms.tell_staff("The books are wrong", "\n".join(verdict.lines))
     return verdict
-
-
-def describe(verdict: Verdict) -> list[str]:
-    """A verdict in sentences: which rules are broken, by how many, and by whom first."""
-    rules = {check.name: check.rule for check in (*audit.CHECKS, *CHECKS)}
-    return [
-        f"{finding['check']}: {rules.get(finding['check'], '')} {finding['count']}: {', '.join(finding['ids'])}"
-        for finding in verdict.findings
-    ]
 
 
 def check_migrated(using: str = DEFAULT_DB_ALIAS, plan: Any = (), stdout: Any = None, **_: Any) -> None:
@@ -59,7 +50,7 @@ def check_migrated(using: str = DEFAULT_DB_ALIAS, plan: Any = (), stdout: Any = 
         log.exception("The books could not be checked after the migration.")
         return
     if not verdict.is_clean and stdout is not None:
-        stdout.write("\n".join(["THE BOOKS ARE WRONG after this migration:", *describe(verdict)]))
+        stdout.write("\n".join(["THE BOOKS ARE WRONG after this migration:", *verdict.lines]))
 
 
 def _is_half_migrated() -> bool:

@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 from credits import ledger
 from credits.models import Account, Verdict
 
+RULE = "What an account holds is the sum of its open holds."
+
 
 def check(*arguments):
     """What the command printed, and the code that it left with."""
@@ -37,15 +39,14 @@ def test_books_that_are_right_leave_with_0(alice):
 def test_drift_is_named_and_leaves_with_1(alice, drift):
     text, code = check()
     assert text.splitlines()[0].startswith("The books are wrong. (")
-    rule = "held: What an account holds is the sum of its open holds. 1: "
-    assert text.splitlines()[1:] == [f"{rule}{alice.account.pk}"]
+    assert text.splitlines()[1:] == [f"held: {RULE} 1: {alice.account.pk}"]
     assert code == 1
 
 
 def test_programs_are_told_the_same(alice, drift):
     text, code = check("--json")
     told = json.loads(text)
-    assert told["findings"] == [{"check": "held", "count": 1, "ids": [str(alice.account.pk)]}]
+    assert told["findings"] == [{"check": "held", "rule": RULE, "count": 1, "ids": [str(alice.account.pk)]}]
     assert (told["clean"], told["at"], code) == (False, Verdict.objects.get().at.isoformat(), 1)
     assert told["seconds"] >= 0
 

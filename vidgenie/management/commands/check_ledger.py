@@ -25,10 +25,10 @@ class Command(BaseCommand):
 
 def as_text(verdict: Verdict) -> str:
     """The verdict, and a line for each broken rule."""
-    return "\n".join([f"{verdict} ({verdict.seconds:.2f} s)", *books.describe(verdict)])
+    return "\n".join([f"{verdict} ({verdict.seconds:.2f} s)", *verdict.lines])
 
 
 def as_json(verdict: Verdict) -> str:
-    """{"clean": true, "at": "…", "seconds": 0.1, "findings": [{"check": "…", "count": 1, "ids": ["…"]}]}"""
+    """{"clean": true, "at": "…", "seconds": 1, "findings": [{"check": "…", "rule": "…", "count": 1, "ids": ["…"]}]}"""
     told = {"clean": verdict.is_clean, "at": verdict.at.isoformat()}
     return json.dumps(told | {"seconds": round(verdict.seconds, 3), "findings": verdict.findings})
