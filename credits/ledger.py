@@ -137,8 +137,9 @@ def settle(hold: Hold, due: int, *, key: str) -> Entry | None:
         closed = _first(_CLOSE, {"hold": hold.pk, "due": due})
         if closed is None:
             return _settled_before(hold, due)
-        entry = _take(hold, due, key)
-        hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, closed[0]
+        freed, at = closed
+        entry = _take(hold, freed, due, key)
+        hold.settled, hold.status, hold.closed = due, Hold.Status.CLOSED, at
         crashpoint("settle.written")
     return entry
 
@@ -205,7 +206,7 @@ SELECT %(id)s, account.id, %(reference)s, %(amount)s, 0, 0, 'open' FROM account 
 _LOCK = "SELECT id FROM credits_account WHERE id = %(account)s FOR NO KEY UPDATE"
 _CLOSE = """
 UPDATE credits_hold SET settled = %(due)s, status = 'closed', closed = STATEMENT_TIMESTAMP()
-WHERE id = %(hold)s AND status = 'open' AND amount >= %(due)s RETURNING closed"""
+WHERE id = %(hold)s AND status = 'open' AND amount >= %(due)s RETURNING amount, closed"""
 _MOVE = """
 WITH account AS (
     UPDATE credits_account SET balance = balance + %(amount)s, held = held - %(freed)s
@@ -229,16 +230,24 @@ def _first(statement: str, given: dict[str, Any]) -> tuple[Any, ...] | None:
 
 def _made(model: type[_Row], statement: str, given: dict[str, Any]) -> _Row | None:
     """The row that a statement wrote; None when its conditions were not met."""
-    names = [field.attname for field in model._meta.concrete_fields]  # as the columns are called
-    row = _first(statement.format(columns=", ".join(names)), given)
-    return None if row is None else model.from_db(connection.alias, names, row)
+    row = _first(_with_columns(model, statement), given)
+    return None if row is None else model.from_db(connection.alias, _columns(model), row)
 
 
-def _take(hold: Hold, due: int, key: str) -> Entry | None:
+def _with_columns(model: type[models.Model], statement: str) -> str:
+    return statement.format(columns=", ".join(_columns(model)))
+
+
+def _columns(model: type[models.Model]) -> list[str]:
+    """Their names, which are also those of the model's attributes."""
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def _take(hold: Hold, freed: int, due: int, key: str) -> Entry | None:
     """Free all that a closed hold held, and take what is due of it; None when that is nothing."""
     if due:
-        return _write(hold.account_id, Entry.Kind.SETTLE, -due, freed=hold.amount, hold=hold, key=key)
-    _first(_FREE, {"account": hold.account_id, "freed": hold.amount})
+        return _write(hold.account_id, Entry.Kind.SETTLE, -due, freed=freed, hold=hold, key=key)
+    _first(_FREE, {"account": hold.account_id, "freed": freed})
     return None
 
 
