@@ -42,7 +42,7 @@ class WholeFiles(FileSystemStorage):
         return name
 
     def _write(self, aside: str, content: "File[bytes]") -> None:
-        if os.path.dirname(content.name or "") != self.path(UNFINISHED) or not self._link(content, aside):
+        if os.path.dirname(str(content.name or "")) != self.path(UNFINISHED) or not self._link(content, aside):
             super()._save(aside, content)  # type: ignore[misc]  # django-stubs leaves it out
 
     def _link(self, content: "File[bytes]", aside: str) -> bool:
