@@ -145,6 +145,13 @@ def test_what_was_downloaded_to_our_disk_is_kept_without_a_copy():
     assert unfinished() == []
 
 
+def test_what_was_written_to_it_last_is_kept_as_well():
+    with storage.temporary() as file:
+        file.write(b"fox")
+        default_storage.save("made/fox.mp4", File(file))
+        assert read() == b"fox"
+
+
 def test_where_a_file_cannot_have_two_names_it_is_copied(monkeypatch):
     monkeypatch.setattr(os, "link", lambda *names: full())
     file, *_ = media.fetch_to_disk(io.BytesIO(NEW))
