@@ -5,6 +5,8 @@ nothing, or the ProviderError that came of it.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import ClassVar
 from uuid import UUID
@@ -13,7 +15,7 @@ from django.core.files.storage import default_storage
 
 from providers import gateway
 from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason, Status
-from workflows import media
+from workflows import media, retries
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
 
@@ -59,7 +61,7 @@ class Call:
         except media.BadMedia as error:
             return ProviderError(Reason.BAD_OUTPUT, str(error))
         except OSError as error:  # our storage is full or away: the result waits at the provider
-            return ProviderError(Reason.UNAVAILABLE, f"storage: {error.strerror or type(error).__name__}", sent=False)
+            return retries.StorageAway(error.strerror or str(error))
         except gateway.CalledInTransaction:
             raise
         except Exception as error:  # a mistake of ours: whether the provider acted is unknown, so assume it did
@@ -78,7 +80,11 @@ class Submit(Call):
 
     def make(self) -> Job:
         """The job, as accepted."""
-        return gateway.submit(self.attempt.provider, self._request(), key=self.attempt.key_id)
+        request = self._request()
+        try:
+            return gateway.submit(self.attempt.provider, request, key=self.attempt.key_id)
+        except OSError as error:  # whatever it was, it came after the request may have gone out
+            raise ProviderError(Reason.UNAVAILABLE, f"{type(error).__name__} while it was submitted") from error
 
     def _request(self) -> JobRequest:
         attempt = self.attempt
@@ -137,7 +143,7 @@ class Store(Call):
         kind = SERVICES[self.stage].kind.value
         with gateway.download(self.attempt.provider, output, key=self.attempt.key_id) as source:
             file, size, sha256 = media.fetch_to_disk(source)
-        with file:
+        with file, _storage():
             asset = media.store(file, size, sha256, name=f"made/{self.attempt.pk}", kind=kind)
         _require_length(asset, self.attempt.options.get("duration_seconds"))
         return asset
@@ -152,8 +158,20 @@ class Store(Call):
 def _picture(image: Asset | None) -> Picture | None:
     if image is None:
         return None
-    with default_storage.open(image.file) as file:
+    with _storage(), default_storage.open(image.file) as file:
         return Picture(file.read(), image.content_type)
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """A storage elsewhere has errors of its own, which all say what OSError says of a disk."""
+    try:
+        yield
+    except (OSError, media.BadMedia):
+        raise
+    except Exception as error:
+        log.exception("Our storage failed, or what puts things there.")
+        raise OSError(type(error).__name__) from error
 
 
 def _require_length(asset: Asset, seconds: float | None) -> None:

@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
+from workflows import watch
 from workflows.models import Asset, Attempt, Workflow
 
 
@@ -15,6 +16,7 @@ def delete(workflow: Workflow) -> None:
     if not workflow.is_finished:
         raise StillRunning("Cancel the run first.")
     made = list(Asset.objects.filter(pk__in=workflow.steps.exclude(asset=None).values("asset")))
+    watch.forget(workflow)
     with transaction.atomic():
         workflow.steps.update(text="")
         Asset.objects.filter(pk__in=[asset.pk for asset in made]).delete()

@@ -96,6 +96,9 @@ class Workflow(models.Model):
     created = models.DateTimeField(db_default=Now(), editable=False)
     finished = models.DateTimeField(null=True, blank=True)
     deleted = models.DateTimeField(null=True, blank=True, help_text=_("its files are gone, its receipt stays"))
+    doubted = models.DateTimeField(
+        null=True, blank=True, help_text=_("restored from a backup while it ran: what it sent since is not known")
+    )
 
     class Meta:
         verbose_name = _("workflow")
@@ -324,3 +327,18 @@ class Transition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage or 'workflow'}: {self.old} → {self.new}"
+
+
+class Origin(models.Model):
+    """Where this database came to be, in one row. A copy of it elsewhere is told by that: see `restored.py`."""
+
+    place = models.CharField(max_length=200)
+    noted = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("origin")
+        verbose_name_plural = _("origins")
+        constraints = [models.CheckConstraint(condition=Q(pk=1), name="origin_is_one_row")]
+
+    def __str__(self) -> str:
+        return self.place

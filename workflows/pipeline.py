@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from crashpoint import crashpoint
 from credits import ledger
-from providers import catalog, gateway, keys
+from providers import catalog, keys
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
 from workflows import (
@@ -34,10 +34,12 @@ from workflows import (
     line,
     looks,
     reasons,
+    restored,
     retries,
     settlement,
     succession,
     tasks,
+    watch,
 )
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
@@ -146,6 +148,7 @@ def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Att
         prompt=prompt,
         options=workflow.options,
         price=step.price,
+        phase=restored.first_phase(workflow, step.provider),
         next_check_at=Now(),
     )
 
@@ -252,7 +255,7 @@ def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
 def _name_job(attempt: Attempt, job_id: str) -> None:
     with _locked(attempt.step.workflow_id) as workflow:
         lost = Attempt.objects.filter(pk=attempt.pk).filter(
-            models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, reason=Reason.LOST)
+            models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, watch_until__isnull=False)
         )
         found = lost.select_for_update(of=("self",)).first()
         if found is None:
@@ -361,6 +364,7 @@ def _keep_looking(attempt: Attempt, job: Job) -> None:
         progress=job.progress,
         queue_position=job.position,
         tries=0,
+        reason="",
         unanswered=0,
         worker=None,
         next_check_at=Case(When(next_check_at__lte=Now(), then=F("next_check_at")), default=after),
@@ -428,7 +432,16 @@ _CALLS: dict[Phase, type[calls.Call]] = {
 
 
 def _enter(workflow: Workflow, step: Step) -> Asset | None:
-    """A step is about to be submitted: say so on its row and the workflow's; the image it starts from, if any."""
+    """A step is about to be submitted: say so, and give the image it starts from, if any."""
+    _begin(workflow, step)
+    if step.stage != Step.Stage.VIDEO:
+        return None
+    drawn = workflow.steps.filter(stage=Step.Stage.IMAGE).select_related("asset").first()
+    return drawn.asset if drawn else workflow.image
+
+
+def _begin(workflow: Workflow, step: Step) -> None:
+    """Say on the rows of a step and its workflow that they are under way."""
     if workflow.status == Status.PENDING:
         history.move_workflow(workflow, Status.RUNNING)
         workflow.save(update_fields=["status", "reason"])
@@ -436,10 +449,6 @@ def _enter(workflow: Workflow, step: Step) -> Asset | None:
         history.move_step(workflow, step, Status.RUNNING)
         step.started = workflow.now
         step.save(update_fields=["status", "reason", "started"])
-    if step.stage != Step.Stage.VIDEO:
-        return None
-    drawn = workflow.steps.filter(stage=Step.Stage.IMAGE).select_related("asset").first()
-    return drawn.asset if drawn else workflow.image
 
 
 # --- Answers -----------------------------------------------------------------------------------------------
@@ -464,13 +473,14 @@ def _status(job: Job) -> Status:
 
 
 def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: ProviderError) -> Attempt | None:
-    tries = attempt.tries + 1
+    tries = retries.count(attempt, error)
     attempt.detail = error.detail
     match retries.decide(error, phase=call.phase, tries=tries):
         case retries.Again(after):
-            _look_again(attempt, call.phase, after=after, tries=tries)
+            left = (workflow.deadline - workflow.now).total_seconds()
+            _look_again(attempt, call.phase, after=min(after, max(left, 1)), tries=tries, reason=error.reason)
         case retries.LookUp(after):
-            _look_again(attempt, Phase.SUBMITTING, after=after)
+            _look_again(attempt, Phase.SUBMITTING, after=after, reason=error.reason)
         case retries.GiveUp(reason):
             proven = call.phase == Phase.SUBMIT and not error.sent
             return _give_up(workflow, attempt, reason, error.detail, proven=proven)
@@ -481,6 +491,7 @@ def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job)
     attempt.job_id, attempt.handle = job.id, dict(job.handle) or attempt.handle
     attempt.queue_position, attempt.cost = job.position, attempt.cost if job.cost is None else job.cost
     attempt.submitted = attempt.submitted or workflow.now
+    _begin(workflow, attempt.step)  # it has begun, unless it is found where we don't remember to have begun it
     if call.phase == Phase.FETCH:
         attempt.looks += 1
     if job.status == JobStatus.SUCCEEDED:
@@ -517,12 +528,13 @@ def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
 
 
 def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
-    attempt.phase, attempt.tries = phase, 0
+    attempt.phase, attempt.tries, attempt.reason = phase, 0, ""
     return attempt
 
 
-def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0) -> None:
-    attempt.phase, attempt.tries = phase, tries
+def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0, reason: str = "") -> None:
+    """Have it looked at again; `reason`: what stood in the way this time, for staff and for `retries.count`."""
+    attempt.phase, attempt.tries, attempt.reason = phase, tries, reason
     attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
     _save(attempt)
 
@@ -565,6 +577,8 @@ def _give_up(
 
     Another model takes over only when it is `proven` that this one will deliver nothing, and for no higher price.
     """
+    if proven:
+        attempt.phase = Phase.DONE  # nothing more comes of it, and nobody has to watch
     if workflow.cancel_requested:
         return _fail(workflow, attempt, reason, detail)
     attempt.detail = detail
@@ -606,28 +620,30 @@ def _end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "")
 
 def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
     history.move_attempt(workflow, attempt, status, reason)
+    attempt.watch_until = watch.until(attempt, workflow.now)
     attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
     attempt.finished = workflow.now
     _save(attempt)
-    for output in attempt.outputs:
-        transaction.on_commit(partial(gateway.discard, output["location"]), robust=True)
+    for output in attempt.outputs if attempt.watch_until is None else ():
+        transaction.on_commit(partial(watch.discard, output["location"]))
 
 
 def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
     """Give a run what arrived after it was given up, for nothing. False, with nothing kept, when it is too late."""
     step = Step.objects.get(attempts=attempt_id)
     with _locked(step.workflow_id) as workflow:
-        lost = Attempt.objects.filter(pk=attempt_id, status=Status.FAILED, reason=Reason.LOST, step__asset=None)
-        attempt = lost.select_related("step").select_for_update(of=("self",)).first()
+        given_up = Attempt.objects.filter(pk=attempt_id, watch_until__isnull=False, step__asset=None)
+        attempt = given_up.select_related("step").select_for_update(of=("self",)).first()
         if attempt is None or workflow.status != Status.FAILED or workflow.deleted:
             return False
         asset.user_id = workflow.user_id
         asset.save(force_insert=True)
         attempt.step.asset = asset
         # The reason stays beside the success: so it was made, but late, and `settlement` charges nothing.
-        _end(workflow, attempt, Status.SUCCEEDED, Reason.LOST)
+        reason = attempt.reason or Reason.OTHER
+        _end(workflow, attempt, Status.SUCCEEDED, reason)
         if not workflow.steps.filter(position__gt=step.position).exists():
-            history.move_workflow(workflow, Status.SUCCEEDED, Reason.LOST)
+            history.move_workflow(workflow, Status.SUCCEEDED, reason)
             workflow.save(update_fields=["status", "reason"])
         crashpoint("late.written")
     return True
@@ -687,7 +703,7 @@ def retry(workflow_id: UUID | str) -> Workflow:
 
 def _reopen(workflow: Workflow, steps: list[Step]) -> None:
     history.move_workflow(workflow, Status.PENDING)
-    workflow.finished = workflow.cancel_requested = None
+    workflow.finished = workflow.cancel_requested = workflow.doubted = None
     workflow.deadline = workflow.now + _patience()
     workflow.save()
     for step in steps:

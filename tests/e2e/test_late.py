@@ -1,9 +1,10 @@
-"""What was given up as lost and arrives after all: delivered, for nothing, once."""
+"""What was given up and arrives after all: delivered, for nothing, once."""
 
 import datetime
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db.models import F
 from django.utils import timezone
 
 from credits import ledger
@@ -12,8 +13,8 @@ from credits.policy import Outcome
 from providers.adapters import sandbox
 from providers.base import ProviderError, Reason
 from providers.models import SandboxJob
-from tests.pipeline import run
-from workflows import late, pipeline, settlement
+from tests.pipeline import finish, run, start
+from workflows import deletion, late, pipeline, settlement, watch
 from workflows.document import status_document
 from workflows.models import Asset, Attempt, Workflow
 
@@ -34,6 +35,11 @@ def lost(alice, mishaps):
 
 def hear(attempt):
     pipeline.heard(attempt.pk, "sandbox", str(SandboxJob.objects.get().pk))
+
+
+def some_minutes_later():
+    """As if nobody had looked for a while."""
+    Attempt.objects.update(looked=timezone.now() - watch.EVERY - datetime.timedelta(seconds=1))
 
 
 def test_it_is_delivered_for_nothing(alice, mishaps, lost):
@@ -106,9 +112,25 @@ def test_a_job_that_nobody_named_is_not_looked_for(lost, mishaps):
 
 def test_after_a_day_nobody_looks_any_more(lost):
     hear(lost)
-    Attempt.objects.update(finished=timezone.now() - datetime.timedelta(hours=24, seconds=1))
+    Attempt.objects.update(watch_until=F("watch_until") - datetime.timedelta(hours=24, seconds=1))
     assert late.deliver_due() == 0
-    assert Workflow.objects.get().status == "failed"
+    assert (Workflow.objects.get().status, Attempt.objects.get().watch_until) == ("failed", None)
+
+
+def test_it_is_watched_for_a_day(lost):
+    assert lost.watch_until - lost.finished == datetime.timedelta(hours=24)
+    assert watch.may_come(Workflow.objects.get()) is None  # as long as nobody knows its job
+    hear(lost)
+    assert watch.may_come(Workflow.objects.get()) == lost.watch_until
+
+
+def test_between_two_looks_there_are_some_minutes(lost, mishaps):
+    hear(lost)
+    mishaps.put("fetch", ProviderError(Reason.UNAVAILABLE, "502"))
+    assert [late.deliver_due(), late.deliver_due()] == [1, 0]
+    some_minutes_later()
+    assert late.deliver_due() == 1
+    assert Workflow.objects.get().status == "succeeded"
 
 
 def test_a_job_that_failed_late_is_not_looked_at_again(alice, lost):
@@ -117,6 +139,7 @@ def test_a_job_that_failed_late_is_not_looked_at_again(alice, lost):
     assert late.deliver_due() == 1
     assert late.deliver_due() == 0
     assert (Attempt.objects.get().reason, Workflow.objects.get().reason) == ("unavailable", "lost")
+    assert Attempt.objects.get().watch_until is None
     assert ledger.balance(alice) == Balance(300, 0)
 
 
@@ -125,6 +148,7 @@ def test_what_cannot_be_fetched_now_is_fetched_later(lost, mishaps):
     mishaps.put("fetch", ProviderError(Reason.UNAVAILABLE, "502"))
     mishaps.put("download", OSError(28, "No space left on device"))
     for expected in ("failed", "failed", "succeeded"):
+        some_minutes_later()
         late.deliver_due()
         assert Workflow.objects.get().status == expected
 
@@ -140,6 +164,141 @@ def test_a_run_that_was_tried_again_keeps_what_that_made(alice, lost, mishaps):
 
 def test_a_run_that_was_deleted_gets_nothing(lost):
     hear(lost)
-    Workflow.objects.update(deleted=timezone.now())
+    deletion.delete(Workflow.objects.get())
     assert late.deliver_due() == 0
-    assert Asset.objects.count() == 0
+    assert (Asset.objects.count(), Attempt.objects.get().watch_until) == (0, None)
+
+
+# --- Given up for other reasons than a lost submit
+
+
+@pytest.fixture
+def slow(alice):
+    """A run whose picture takes longer than its owner was promised."""
+    workflow = start(alice, "image-only", "a fox #sim:slow=3600", **STILL)
+    finish(workflow)
+    return workflow
+
+
+def end_of_patience(workflow):
+    Workflow.objects.update(deadline="2026-01-01T00:00Z")
+    return finish(workflow)
+
+
+def it_is_made():
+    SandboxJob.objects.update(created="2026-01-01T00:00Z")
+    some_minutes_later()
+
+
+def test_what_is_made_after_the_deadline_is_delivered_for_nothing(alice, mishaps, slow):
+    assert end_of_patience(slow).reason == "timed_out"
+    it_is_made()
+    assert late.deliver_due() == 1
+    slow.refresh_from_db()
+    assert (slow.status, slow.reason, ledger.balance(alice)) == ("succeeded", "timed_out", Balance(300, 0))
+    assert (slow.steps.get().charged, mishaps.calls["submit"], Asset.objects.count()) == (0, 1, 1)
+
+
+def test_what_is_made_after_a_cancel_that_its_provider_ignored_is_delivered_for_nothing(alice, mishaps, slow):
+    mishaps.cancel = lambda job, **key: None
+    assert pipeline.cancel(slow.pk).status == "running"
+    assert end_of_patience(slow).status == "failed"
+    it_is_made()
+    late.deliver_due()
+    slow.refresh_from_db()
+    assert (slow.status, ledger.balance(alice)) == ("succeeded", Balance(300, 0))
+
+
+def test_a_cancel_that_its_provider_confirmed_is_the_end(alice, mishaps, slow):
+    assert pipeline.cancel(slow.pk).status == "canceled"
+    it_is_made()
+    assert (late.deliver_due(), Attempt.objects.get().watch_until) == (0, None)
+
+
+def test_what_staff_have_ended_is_delivered_all_the_same(alice, slow):
+    pipeline.fail(slow.pk, detail="ended by sam")
+    it_is_made()
+    late.deliver_due()
+    assert (Workflow.objects.get().status, ledger.balance(alice)) == ("succeeded", Balance(300, 0))
+
+
+def test_a_result_that_could_not_be_stored_in_time_is_stored_when_there_is_room(alice, mishaps):
+    mishaps.put("download", OSError(28, "No space left on device"))
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    pipeline.advance(workflow.pk)
+    while sandbox.render_next():
+        pass
+    Attempt.objects.update(next_check_at=timezone.now())
+    pipeline.advance(workflow.pk)
+    assert end_of_patience(workflow).status == "failed"
+    asked = mishaps.calls["fetch"]
+    some_minutes_later()
+    late.deliver_due()
+    workflow.refresh_from_db()
+    assert (workflow.status, mishaps.calls["submit"], mishaps.calls["fetch"]) == ("succeeded", 1, asked)
+    assert ledger.balance(alice) == Balance(300, 0)
+
+
+@pytest.mark.parametrize("prompt", ["a fox #sim:fail", "a fox #sim:moderation", "a fox #sim:badfile"])
+def test_what_its_provider_has_ended_is_not_watched(alice, prompt):
+    assert run(alice, "image-only", prompt, **STILL).status == "failed"
+    assert Attempt.objects.get().watch_until is None
+
+
+def test_a_submit_that_was_never_sent_is_not_watched(alice, mishaps):
+    mishaps.put("submit", *[ProviderError(Reason.UNAVAILABLE, "down", sent=False)] * 6)
+    assert run(alice, "image-only", "a fox", **STILL).status == "failed"
+    assert Attempt.objects.get().watch_until is None
+
+
+def test_words_that_come_late_are_of_no_use(alice, mishaps):
+    mishaps.put("submit", *[HALF_SENT] * 9)
+    mishaps.put("find", *[NOBODY_KNOWS] * 9)
+    run(alice, "image-only", "a fox", resolution="480p")
+    attempt = Attempt.objects.get(step__stage="enhance")
+    assert (attempt.reason, attempt.watch_until) == ("lost", None)
+
+
+# --- Many of them
+
+
+def test_those_that_waited_longest_are_looked_at_first(alice):
+    moment = timezone.now() - datetime.timedelta(hours=1)
+    for minutes in (30, 10, None, 20):
+        attempt = given_up(alice)
+        looked = None if minutes is None else moment - datetime.timedelta(minutes=minutes)
+        Attempt.objects.filter(pk=attempt.pk).update(looked=looked, job_id=f"job-{minutes}")
+    order = [Attempt.objects.get(pk=watch.take(1)[0]).job_id for _ in range(4)]
+    assert order == ["job-None", "job-30", "job-20", "job-10"]
+    assert watch.take(1) == []
+
+
+def given_up(user):
+    workflow = start(user, "image-only", "a fox", **STILL)
+    attempt = Attempt.objects.get(step__workflow=workflow)
+    Attempt.objects.filter(pk=attempt.pk).update(phase="fetch", status="queued")
+    pipeline.fail(workflow.pk, detail="ended by sam")
+    return attempt
+
+
+def test_a_job_that_kills_whoever_looks_is_left_alone_after_three_deaths(alice, mishaps, slow):
+    pipeline.fail(slow.pk, detail="ended by sam")
+    mishaps.put("fetch", *[_die] * 3)
+    for _ in range(3):
+        some_minutes_later()
+        with pytest.raises(KeyboardInterrupt):
+            late.deliver_due()
+    some_minutes_later()
+    assert (late.deliver_due(), Attempt.objects.get().watch_until) == (0, None)
+
+
+def test_a_look_that_is_survived_is_not_held_against_it(alice, mishaps, slow):
+    pipeline.fail(slow.pk, detail="ended by sam")
+    for _ in range(4):
+        some_minutes_later()
+        assert late.deliver_due() == 1
+    assert Attempt.objects.get().watch_until is not None
+
+
+def _die():
+    raise KeyboardInterrupt
