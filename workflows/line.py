@@ -158,4 +158,4 @@ def _places(mine: QuerySet[Attempt], line: QuerySet[Attempt], turn: str) -> Subq
         Q(**{f"{turn}__lt": OuterRef(turn)}) | Q(created__lt=OuterRef("created")), **{f"{turn}__lte": OuterRef(turn)}
     )
     counted = before.order_by().values(count=Func(F("pk"), function="COUNT", output_field=IntegerField()))
-    return Subquery(mine.filter(step=OuterRef("pk")).values(place=Subquery(counted) + 1)[:1])
+    return Subquery(mine.filter(step=OuterRef("pk")).order_by().values(place=Subquery(counted) + 1)[:1])
