@@ -1,0 +1,35 @@
+"""Connections to the database that the threads of one process share, so that nobody holds one while it waits.
+
+A submit may wait for its answer for a minute, and a clock has hundreds of them in hand; PostgreSQL has a hundred
+connections for everybody. Whoever is about to wait gives its own back, and takes any when it goes on.
+"""
+
+from django.db import connection, connections
+
+PATIENCE = 15.0  # seconds to wait for a connection, before that is an OperationalError
+ANEW = 15.0  # seconds in which the pool tries again to connect, at growing distances; then whoever asks does
+
+
+def share(size: int) -> None:
+    """Have all threads of this process share at most `size` connections. Ahead of their first, and of no fork."""
+    connections.close_all()
+    database = connections.settings["default"]
+    database["CONN_MAX_AGE"] = 0
+    database["CONN_HEALTH_CHECKS"] = True  # whoever takes one finds out whether PostgreSQL was started anew since
+    database["OPTIONS"]["pool"] = {
+        "min_size": 0,
+        "max_size": size,
+        "timeout": PATIENCE,
+        "reconnect_timeout": ANEW,
+    }
+
+
+def is_shared() -> bool:
+    """Whether the threads of this process share their connections."""
+    return bool(connection.settings_dict["OPTIONS"].get("pool"))
+
+
+def release() -> None:
+    """Let another thread have our connection, where they are shared and no transaction is open."""
+    if is_shared() and not connection.in_atomic_block:
+        connection.close()
