@@ -107,3 +107,4 @@ def own_media(settings: Any, tmp_path: Path) -> None:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Long soaks are asked for."""
     parser.addoption("--soak", action="store_true", help="run the long versions of tests that have one")
+    parser.addoption("--mutants", action="store_true", help="take guards away, one at a time, and see tests fail")

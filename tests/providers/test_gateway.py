@@ -1,0 +1,58 @@
+"""The one door: never inside a transaction, and what was paid for is not forgotten at it."""
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from providers import gateway
+from providers.base import Adapter, Job, JobRequest, Kind, Output, ProviderError, Reason, Status
+
+REQUEST = JobRequest(Kind.IMAGE, "one", "a fox", {}, reference="reference")
+
+
+class Acme(Adapter):
+    """Answers a submit with what it made."""
+
+    slug = "acme"
+    needs_key = False
+
+    def submit(self, request, *, token):
+        return Job(request.reference, Status.SUCCEEDED, outputs=(Output(content=b"a picture"),))
+
+    def check(self, *, token):
+        return "fine"
+
+
+@pytest.fixture(autouse=True)
+def acme(db, monkeypatch):
+    monkeypatch.setitem(gateway.ADAPTERS, "acme", Acme())
+
+
+def test_no_provider_is_called_inside_a_transaction():
+    with transaction.atomic(), pytest.raises(gateway.CalledInTransaction, match="acme was called inside a transaction"):
+        gateway.check("acme")
+    assert gateway.check("acme") == "fine"
+
+
+def test_what_came_with_the_answer_is_found_by_whoever_comes_after_us():
+    job = gateway.submit("acme", REQUEST)
+    found = gateway.find("acme", "reference")
+    assert (found.id, found.status, found.outputs[0].location) == ("reference", "succeeded", job.outputs[0].location)
+    with gateway.download("acme", found.outputs[0]) as file:
+        assert file.read() == b"a picture"
+
+
+def test_where_nothing_came_the_provider_is_asked():
+    with pytest.raises(ProviderError) as refused:
+        gateway.find("acme", "another reference")
+    assert refused.value.reason == Reason.LOST
+
+
+def test_a_full_storage_does_not_make_a_paid_job_look_unsent(monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(default_storage, "save", full)
+    with pytest.raises(ProviderError, match="No space left on device") as refused:
+        gateway.submit("acme", REQUEST)
+    assert (refused.value.reason, refused.value.sent) == (Reason.UNAVAILABLE, True)
