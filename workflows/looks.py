@@ -18,14 +18,14 @@ from providers.adapters import ADAPTERS
 from workflows.models import Attempt
 
 PATIENCE, MOMENT = 0.05, 2.0  # how late one may notice that a render is made: this part of its time, or these seconds
-FEW, MOST = 2.5, 5.3  # looks at an average render: more than a few only to notice in time, and never more than most
+FEW, MOST = 2.5, 5.6  # looks at an average render: more than a few only to notice in time, and never more than most
 IN_TIME = 0.7  # of what is bearable; the rest is for the looking itself
 EARLY = 0.03  # of the renders are so early that nobody hurries for them
 LATER, LONGEST = 0.1, 300.0  # beyond all that was seen, a step is this part of the time so far, or these seconds
 FUZZY = 0.1  # a render may have been made so much earlier than was noticed, unless somebody looked in between
 NEWEST, ENOUGH = 200, 20  # renders that a plan is made from; where they are not enough, expectations fill them up
 RANGE = 4.0  # the longest of the expectations is so many times the shortest
-EXPLORERS, SOONER, STEPS = 24, 0.75, 6  # one attempt in so many is looked at so much sooner, so many times
+EXPLORERS, SOONER, STEPS = 32, 0.75, 6  # one attempt in so many is looked at so much sooner, so many times
 FRESH = 10.0  # seconds that a plan is used
 _SHARES = [IN_TIME * 1.25**step for step in range(-12, 15)]  # of what is bearable, fine to coarse
 

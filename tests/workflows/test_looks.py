@@ -192,7 +192,7 @@ ON_TIME = {
     "always the same": (normal(120, 0), 3),
     "hardly different": (normal(120, 2.4), 3.5),
     "a tenth more or less": (lambda chance, number: chance.uniform(108, 132), 5),
-    "spread": (lognormal(120, 0.08), 6),
+    "spread": (lognormal(120, 0.1), 6),
     "of two kinds": (either, 6),
     "faster and faster": (drifting(0.5), 6),
     "slower and slower": (drifting(2), 6.5),
@@ -200,7 +200,7 @@ ON_TIME = {
     "suddenly half as fast": (jumping(2), 6),
     "brief": (lognormal(5, 0.3), 3),
     "half a minute": (lognormal(30, 0.15), 6),
-    "ten minutes": (lognormal(600, 0.08), 6),
+    "ten minutes": (lognormal(600, 0.1), 6),
 }
 
 
