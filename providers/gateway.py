@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from crashpoint import crashpoint
-from providers import budget, health, http, keys
+from providers import budget, health, http, journal, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError, Reason, Status
 
@@ -33,9 +33,11 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
     budget.spend(provider, request.price)
     crashpoint("submit.intended")
     try:
-        with keys.opened(adapter, key) as token, http.on_behalf_of(request.reference):
-            job = _redacted(adapter.submit(request, token=token), token)
+        with keys.opened(adapter, key) as token:
+            with journal.operation(request.reference):
+                answered = adapter.submit(request, token=token)
             crashpoint("submit.answered")
+            job = _redacted(answered, token)
     except ProviderError as error:
         if adapter.needs_key and not keys.is_own(key):
             health.went_wrong(provider, error)
@@ -51,7 +53,7 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
 def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
     """What the provider says of a job now. Raises ProviderError."""
     adapter = _adapter(provider)
-    with keys.opened(adapter, key) as token:
+    with keys.opened(adapter, key) as token, journal.operation():
         found = _redacted(adapter.fetch(job, token=token), token)
         crashpoint("fetch.answered")
     return _spooled(found, job.id)
@@ -60,7 +62,7 @@ def fetch(provider: str, job: JobRef, *, key: UUID | None = None) -> Job:
 def cancel(provider: str, job: JobRef, *, key: UUID | None = None) -> None:
     """Ask the provider to stop a job. Raises ProviderError."""
     adapter = _adapter(provider)
-    with keys.opened(adapter, key) as token:
+    with keys.opened(adapter, key) as token, journal.operation():
         crashpoint("cancel.intended")
         adapter.cancel(job, token=token)
         crashpoint("cancel.answered")
@@ -74,7 +76,7 @@ def find(provider: str, reference: str, *, key: UUID | None = None) -> Job | Non
     adapter = _adapter(provider)
     if default_storage.exists(_spool_name(reference)):
         return Job(reference, Status.SUCCEEDED, outputs=(Output(location=f"{_INBOX}{_spool_name(reference)}"),))
-    with keys.opened(adapter, key) as token:
+    with keys.opened(adapter, key) as token, journal.operation():
         found = adapter.find(reference, token=token)
         crashpoint("find.answered")
         return found and _redacted(found, token)
@@ -85,7 +87,7 @@ def download(provider: str, output: Output, *, key: UUID | None = None) -> IO[by
     adapter = _adapter(provider)
     if output.location.startswith(_INBOX):
         return default_storage.open(output.location.removeprefix(_INBOX))
-    with keys.opened(adapter, key) as token:
+    with keys.opened(adapter, key) as token, journal.operation():
         return adapter.download(output, token=token)
 
 
@@ -99,14 +101,14 @@ def discard(location: str) -> None:
 def check(provider: str, *, key: UUID | None = None) -> str:
     """One cheap call that is not billed; a sentence on what was seen. Raises ProviderError."""
     adapter = _adapter(provider)
-    with keys.opened(adapter, key) as token:
+    with keys.opened(adapter, key) as token, journal.operation():
         return keys.redacted(adapter.check(token=token), token)
 
 
 def shutdown_date(provider: str, model: str) -> datetime.date | None:
     """The day a model goes, where its provider says so. Raises ProviderError."""
     adapter = _adapter(provider)
-    with keys.opened(adapter) as token:
+    with keys.opened(adapter) as token, journal.operation():
         return adapter.shutdown_date(model, token=token)
 
 

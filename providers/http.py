@@ -13,8 +13,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
@@ -23,7 +22,7 @@ import requests
 import urllib3
 
 from crashpoint import crashpoint
-from providers import wire
+from providers import journal, pool, wire
 from providers.base import ProviderError, Reason
 from providers.models import ProviderCall
 
@@ -37,7 +36,6 @@ HOPS = 5  # redirects of a download
 LONGEST_WAIT = 86_400.0  # seconds; nobody means more
 QUOTED = 300  # characters of a provider's own words
 
-_reference: ContextVar[str] = ContextVar("reference", default="")
 _BY_STATUS = {
     400: Reason.INVALID_INPUT,
     401: Reason.UNAUTHORIZED,
@@ -106,8 +104,7 @@ class Answer:
     def costs(self, cents: float | None) -> None:
         """Note on the call's row what it took, in US cents."""
         if self.row is not None and cents is not None:
-            self.row.cost = cents
-            self.row.save(update_fields=["cost"])
+            journal.costs(self.row, cents)
 
 
 def call(
@@ -132,7 +129,7 @@ def call(
     """
     require_origin(url, origin)
     line = wire.Line(deadline, guarded=bool(given_by), loopback=is_loopback(given_by))
-    with noted(purpose) as row, line, _translated(line), _session(line) as session:
+    with _noted(purpose) as row, line, _translated(line), _session(line) as session:
         with session.request(
             method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **body
         ) as response:
@@ -224,7 +221,7 @@ def download(
     Addresses that lead into our own network are refused, unless the API itself is on loopback. Raises ProviderError.
     """
     line = wire.Line(deadline or FILE_DEADLINE, guarded=True, loopback=is_loopback(origin))
-    with noted(purpose) as row, line, _translated(line), _session(line) as session:
+    with _noted(purpose) as row, line, _translated(line), _session(line) as session:
         with _follow(session, url, origin, headers) as response:
             row.status = response.status_code
             if not 200 <= response.status_code < 300:
@@ -264,6 +261,11 @@ def _place(url: str) -> tuple[str, str, int] | None:
     if ours.scheme != "https" and not (ours.scheme == "http" and is_loopback(url)):
         return None
     return ours.scheme, host, port
+
+
+def _noted(purpose: Purpose) -> AbstractContextManager[ProviderCall]:
+    pool.release()
+    return journal.noted(purpose.provider, purpose.operation, purpose.model)
 
 
 def _session(line: wire.Line) -> requests.Session:
@@ -306,32 +308,6 @@ def _to_disk(response: requests.Response, line: wire.Line, limit: int) -> IO[byt
         target.close()
         raise
     return target
-
-
-@contextmanager
-def on_behalf_of(reference: str) -> Iterator[None]:
-    """The calls made within are part of one submit; their rows say of which."""
-    token = _reference.set(reference)
-    try:
-        yield
-    finally:
-        _reference.reset(token)
-
-
-@contextmanager
-def noted(purpose: Purpose) -> Iterator[ProviderCall]:
-    """Leave a row for the call, however it ends."""
-    row = ProviderCall(provider=purpose.provider, model=purpose.model, operation=purpose.operation)
-    row.reference = _reference.get()
-    start = time.monotonic()
-    try:
-        yield row
-    except ProviderError as error:
-        row.reason = error.reason
-        raise
-    finally:
-        row.milliseconds = round((time.monotonic() - start) * 1000)
-        row.save(force_insert=True)
 
 
 @contextmanager
