@@ -6,9 +6,12 @@ house, on which money depends. And it connects to whatever a name resolves to, a
 
 import functools
 import ipaddress
+import math
+import os
 import socket
 import ssl
 import threading
+import time
 from typing import Any
 
 import certifi
@@ -66,16 +69,15 @@ class Line(HTTPAdapter):
         self.guarded, self.loopback = guarded, loopback
         self.stood = False  # once a connection was up, anything may have been sent
         self.late = False
+        self.deadline = deadline
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(deadline, self._cut)
-        self._timer.daemon = True
 
     def __enter__(self) -> "Line":
-        self._timer.start()
+        _watch().begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        _watch().end(self)
         self.close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -102,18 +104,67 @@ class Line(HTTPAdapter):
         """Keep a connection in view, so that it can be cut."""
         self._socket = sock
         if self.late:
-            self._cut()
+            self.cut()
 
     def _allows(self, address: Address) -> bool:
         return is_public(address) or (self.loopback and address.is_loopback)
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """End whatever connection there is, and those to come: it is late."""
         self.late = True
         if self._socket is not None:
             try:
                 self._socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 self._socket = None  # it ended by itself meanwhile
+
+
+class _Watch:
+    """Cuts lines at their deadlines, in one thread for all lines of a process."""
+
+    def __init__(self) -> None:
+        self.lines: dict[Line, float] = {}
+        self.next = math.inf
+        self.changed = threading.Condition()
+        self.thread: threading.Thread | None = None
+
+    def begin(self, line: Line) -> None:
+        deadline = time.monotonic() + line.deadline
+        with self.changed:
+            self.lines[line] = deadline
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
+                self.thread.start()
+            elif deadline < self.next:
+                self.changed.notify()
+
+    def end(self, line: Line) -> None:
+        with self.changed:
+            self.lines.pop(line, None)
+
+    def _run(self) -> None:
+        while True:
+            for line in self._late():
+                line.cut()
+
+    def _late(self) -> list[Line]:
+        """The lines whose time is over, of which there may be none after a wait."""
+        with self.changed:
+            self.next = min(self.lines.values(), default=math.inf)
+            if (wait := self.next - time.monotonic()) > 0:
+                self.changed.wait(wait if self.lines else None)
+            now = time.monotonic()
+            late = [line for line, deadline in self.lines.items() if deadline <= now]
+            for line in late:
+                del self.lines[line]
+            return late
+
+
+_watches: dict[int, _Watch] = {}  # by process: threads are not inherited
+
+
+def _watch() -> _Watch:
+    return _watches.get(os.getpid()) or _watches.setdefault(os.getpid(), _Watch())
 
 
 class _Reporting(HTTPConnection):

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from providers import http, wire
+from providers import http, pool, wire
 from providers.base import ProviderError, Reason
 from providers.http import Purpose
 from providers.models import ProviderCall
@@ -471,6 +471,41 @@ def test_a_slow_drip_by_tls_ends_at_the_deadline(serve, tls):
     assert time.monotonic() - start < 60  # the server would go on for ever
 
 
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "deadlines"]
+
+
+def test_one_thread_watches_all_deadlines():
+    with wire.Line(3600) as far, wire.Line(3600):
+        with wire.Line(0.05) as near:
+            until(lambda: near.late)
+        assert (len(threads()), far.late) == (1, False)
+    with wire.Line(0.05) as again:
+        until(lambda: again.late)
+    assert len(threads()) == 1
+
+
+def test_a_line_that_ended_in_time_is_never_late():
+    with wire.Line(0.05) as ended:
+        pass
+    with wire.Line(0.2) as later:
+        until(lambda: later.late)
+    assert not ended.late
+
+
+def test_a_process_that_was_forked_has_a_watch_of_its_own(monkeypatch):
+    with wire.Line(3600):
+        monkeypatch.setattr(wire.os, "getpid", lambda: -1)
+        assert wire._watch().lines == {}
+
+
+def until(happened):
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_an_answer_above_the_cap_is_refused(serve):
     server = serve(plain(b"x" * 200_000))
     error = failure(lambda: call(server, limit=100_000))
@@ -612,6 +647,14 @@ def test_a_file_that_is_gone_is_lost(serve, status, reason):
     server = serve(plain(b"gone", status=f"{status} No"))
     error = failure(lambda: http.download(PURPOSE, f"{server.url}/x{QUERY}", origin=server.url))
     assert error.reason == reason
+
+
+def test_the_connection_to_the_database_is_given_back_before_anything_is_sent(serve, monkeypatch):
+    server, given_back = serve(plain(b"{}")), []
+    monkeypatch.setattr(pool, "release", lambda: given_back.append(len(server.heard)))
+    call(server)
+    http.download(PURPOSE, server.url, origin=server.url).close()
+    assert (given_back, len(server.heard)) == ([0, 1], 2)
 
 
 # --- What it keeps and what it tells -------------------------------------------------------------------------
