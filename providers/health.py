@@ -7,6 +7,7 @@ user's own broken key is their affair.
 
 import datetime
 import logging
+import time
 
 from django.core.mail import mail_admins
 from django.db.models import F
@@ -20,12 +21,26 @@ PAUSE = datetime.timedelta(minutes=1)
 LONG_PAUSE = datetime.timedelta(hours=1)
 AT_ONCE = {Reason.UNAUTHORIZED, Reason.OUT_OF_QUOTA}
 COUNTED = {Reason.UNAVAILABLE, Reason.TIMED_OUT}
+TRUSTED = 1.0  # seconds for which a provider that was well is not asked about again
+
+_well: dict[str, float] = {}  # when this process last saw to it that a provider is well
 
 log = logging.getLogger(__name__)
 
 
 def went_well(provider: str) -> None:
-    """A job was accepted: the count starts anew and the provider is back on offer."""
+    """A job was accepted: the count starts anew and the provider is back on offer.
+
+    Of several in a second one counts: a failure that another process has seen in between is not forgiven.
+    """
+    now = time.monotonic()
+    if now - _well.get(provider, -TRUSTED) >= TRUSTED:
+        bring_back(provider)
+        _well[provider] = now
+
+
+def bring_back(provider: str) -> None:
+    """Staff say that it is mended, by storing another key for instance."""
     ProviderHealth.objects.filter(provider=provider).exclude(failures=0, open_until=None).update(
         failures=0, open_until=None, reason=""
     )
@@ -35,6 +50,7 @@ def went_wrong(provider: str, error: ProviderError) -> None:
     """Count a failed submit; take the provider out when it is time to, and tell staff where waiting won't help."""
     if error.reason not in AT_ONCE | COUNTED:
         return
+    _well.pop(provider, None)
     ProviderHealth.objects.get_or_create(provider=provider)
     ours = ProviderHealth.objects.filter(provider=provider)
     ours.update(failures=F("failures") + 1, reason=error.reason)
@@ -42,11 +58,6 @@ def went_wrong(provider: str, error: ProviderError) -> None:
         _take_out(provider, LONG_PAUSE, error)
     else:
         ours.filter(failures__gte=THRESHOLD).update(open_until=Now() + PAUSE)
-
-
-def bring_back(provider: str) -> None:
-    """Staff say that it is mended, by storing another key for instance."""
-    went_well(provider)
 
 
 def _take_out(provider: str, pause: datetime.timedelta, error: ProviderError) -> None:

@@ -101,6 +101,23 @@ def test_a_success_starts_the_count_anew(db):
     assert (ProviderHealth.objects.get().failures, ProviderHealth.objects.get().reason) == (0, "")
 
 
+def test_of_successes_within_a_second_one_asks_the_database(db, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(health, "_well", {})
+    with django_assert_num_queries(1):
+        for _ in range(3):
+            health.went_well("openai")
+    monkeypatch.setattr(health, "TRUSTED", 0.0)
+    with django_assert_num_queries(1):
+        health.went_well("openai")
+
+
+def test_a_success_after_a_failure_counts_however_soon_it_comes(db):
+    health.went_well("openai")
+    health.went_wrong("openai", DOWN)
+    health.went_well("openai")
+    assert ProviderHealth.objects.get().failures == 0
+
+
 def test_an_account_without_money_takes_the_provider_out_at_once_and_tells_staff_once(db):
     for _ in range(3):
         health.went_wrong("openai", BROKE)
