@@ -4,16 +4,17 @@ Whoever speaks OpenAI's language understands a part of it, and the part is diffe
 is left out of the next try, and once that has gone well, of all that follow in this process.
 """
 
+import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from providers import http
 from providers.base import ProviderError, Reason
 
 if TYPE_CHECKING:
-    import httpx2
     from openai import OpenAI
 
 Fields = dict[str, Any]
@@ -31,6 +32,7 @@ class Exchange:
     read: float
     refusal: Callable[[http.Answer], ProviderError]
     answer: http.Answer | None = None
+    token: str = field(default="", repr=False)  # for the length of one call
 
     @property
     def status(self) -> int:
@@ -45,13 +47,14 @@ class Exchange:
 
     def ask(self, call: Callable[["OpenAI"], Any], token: str) -> Fields:
         """Make one call; the answer's JSON object. Raises ProviderError."""
-        import httpx2  # together they take 1 s to import, which only those shall pay who use them
-        import openai
-
         http.require_sendable({"Authorization": token})
-        self.answer = None
-        with httpx2.Client(transport=_transport(self)) as client:
-            call(openai.OpenAI(api_key=token, base_url=self.base, max_retries=0, http_client=client))
+        self.answer, self.token = None, token
+        former = _asking.set(self)
+        try:
+            call(_client(self.base))
+        finally:
+            _asking.reset(former)
+            self.token = ""
         return self.answered().document()
 
     def negotiate(self, call: Callable[["OpenAI", Fields], Any], optional: Fields, token: str) -> Fields:
@@ -88,13 +91,15 @@ class Exchange:
 
     def send(self, request: Any) -> http.Answer:
         """What the SDK wrote, sent our way; raises ProviderError for all that is not 2xx, so that it never reads it."""
-        ours = {"host", "content-length", "accept-encoding", "connection"}
+        ours = {"host", "content-length", "accept-encoding", "connection", "authorization"}
+        headers = {name: value for name, value in request.headers.items() if name not in ours}
+        headers["authorization"] = f"Bearer {self.token}"
         self.answer = http.call(
             self.purpose,
             request.method,
             str(request.url),
             origin=self.base,
-            headers={name: value for name, value in request.headers.items() if name not in ours},
+            headers=headers,
             timeout=(http.CONNECT, self.read),
             deadline=self.read + http.CONNECT,
             data=request.read() or None,
@@ -125,13 +130,20 @@ def _accepted(optional: Fields, refused: set[str]) -> Fields:
     return fields
 
 
-def _transport(exchange: Exchange) -> "httpx2.BaseTransport":
-    import httpx2
+_asking: ContextVar[Exchange] = ContextVar("asking")
+
+
+@functools.lru_cache(maxsize=8)
+def _client(base: str) -> "OpenAI":
+    """The SDK for a server. It takes as long to make as a call, and knows neither a key nor a connection."""
+    import httpx2  # together they take 1 s to import, which only those shall pay who use them
+    import openai
 
     class Ours(httpx2.BaseTransport):
         def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-            answer = exchange.send(request)
+            answer = _asking.get().send(request)
             kind = answer.headers.get("content-type", "application/json")
             return httpx2.Response(answer.status, content=answer.body, headers={"content-type": kind})
 
-    return Ours()
+    http_client = httpx2.Client(transport=Ours())
+    return openai.OpenAI(api_key="given with each call", base_url=base, max_retries=0, http_client=http_client)

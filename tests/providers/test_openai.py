@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import responses
 
-from providers import sdk
+from providers import http, sdk
 from providers.adapters import openai
 from providers.adapters.openai import OpenAIAdapter, frame
 from providers.base import JobRef, JobRequest, Kind, Output, ProviderError, Reason, Status
@@ -207,6 +207,17 @@ def test_a_compatible_server_that_refuses_everything_is_asked_four_times_and_not
         submit(TEXT, refused)
     assert (failure.value.reason, refused.calls) == (Reason.INVALID_INPUT, 4)
     assert sdk._refused == {}
+
+
+def test_the_sdk_itself_never_knows_a_key():
+    exchange = sdk.Exchange(BASE, True, http.Purpose("openai", "check"), 5, ADAPTER._refusal)
+    with responses.RequestsMock() as line:
+        line.add("GET", f"{BASE}/models", json=sample("models"))
+        seen = []
+        exchange.ask(lambda client: (seen.append(client), client.models.with_raw_response.list()), TOKEN)
+        assert line.calls[0].request.headers["authorization"] == f"Bearer {TOKEN}"
+    assert TOKEN not in repr(vars(seen[0])) + repr(vars(exchange))
+    assert seen[0] is sdk._client(BASE), "it is made once"
 
 
 def test_a_compatible_server_gets_no_fields_that_only_openai_knows(local):
