@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import IO, ClassVar
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -141,12 +141,18 @@ class Store(Call):
 
     def _stored(self, output: Output) -> Asset:
         kind = SERVICES[self.stage].kind.value
-        with gateway.download(self.attempt.provider, output, key=self.attempt.key_id) as source:
+        with self._opened(output) as source:
             file, size, sha256 = media.fetch_to_disk(source)
         with file, _storage():
             asset = media.store(file, size, sha256, name=f"made/{self.attempt.pk}", kind=kind)
         _require_length(asset, self.attempt.options.get("duration_seconds"))
         return asset
+
+    def _opened(self, output: Output) -> IO[bytes]:
+        try:
+            return gateway.download(self.attempt.provider, output, key=self.attempt.key_id)
+        except FileNotFoundError as error:  # it came with the answer, and was thrown away in another life
+            raise ProviderError(Reason.LOST, "what came with the answer is gone") from error
 
     def _told_again(self) -> Output:
         job = gateway.fetch(self.attempt.provider, self.job, key=self.attempt.key_id)

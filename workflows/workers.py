@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import DatabaseError, connection, connections
 from django.db.models.functions import Now
 
+from workflows import restored
 from workflows.models import Attempt, Worker
 
 BEAT = 5.0  # seconds between two signs of life
@@ -35,6 +36,7 @@ def enlist(part: str) -> UUID:
     """Say that this process moves attempts, and go on giving signs of life. Safe to call again."""
     if (known := me()) is not None:
         return known
+    restored.require_origin()
     row = _new_row(part)
     _enlisted[os.getpid()] = row.pk
     threading.Thread(target=_beat_on, args=(row,), name="heartbeat", daemon=True).start()

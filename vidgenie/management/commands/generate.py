@@ -19,7 +19,7 @@ from django.utils.text import slugify
 from credits.ledger import InsufficientCredits
 from providers.adapters import sandbox
 from vidgenie.management.own_database import own_database
-from workflows import pipeline, uploads
+from workflows import pipeline, restored, uploads
 from workflows.document import status_document
 from workflows.limits import TooMany
 from workflows.models import Asset, Workflow
@@ -50,6 +50,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         with own_database():
+            restored.require_origin()
             workflow = self._start(options)
             try:
                 workflow = self._wait(workflow)
