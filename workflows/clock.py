@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from workflows import calls, claims, pipeline, workers
+from workflows import calls, claims, late, pipeline, watch, workers
 from workflows.models import Attempt, Worker
 
 TICK = 0.25  # seconds between two looks at what is due
@@ -148,4 +148,21 @@ class Clock:
         workers.worked()
         workers.relieve()
         workers.let_go(set().union(*(lane.workflows for lane in self.lanes)))
+        self._look_late()
         self.next_chores = time.monotonic() + CHORES
+
+    def _look_late(self) -> None:
+        """Look at what was given up, and bring it home; but half of those who are free are left to what is wanted."""
+        lane = next(lane for lane in self.lanes if Phase.STORE in lane.phases)
+        watch.forget_old()
+        for attempt_id in watch.take(max(lane.room, 0) // 2):
+            lane.put(partial(_deliver_late, attempt_id), attempt_id)
+
+
+def _deliver_late(attempt_id: UUID) -> None:
+    try:
+        close_old_connections()
+        late.deliver(attempt_id)
+    except Exception:
+        log.exception("A late look at attempt %s failed; another will come.", attempt_id)
+        connections.close_all()

@@ -97,3 +97,19 @@ def test_it_stops_when_told_to(db, settings):
     ticking.start()
     ticking.join()
     assert [lane.workflows for lane in clock.lanes] == [set(), set(), set()]
+
+
+def test_what_was_given_up_is_looked_at_by_half_of_those_who_are_free(alice, clock, monkeypatch):
+    lane(clock, "store").threads = 4
+    for number in range(3):
+        workflow = start(alice, "image-only", "a fox", **FAST | {"enhance": False})
+        attempts = Attempt.objects.filter(step__workflow=workflow)
+        attempts.update(phase="fetch", status="queued", job_id=f"job-{number}")
+        pipeline.fail(workflow.pk, detail="ended by sam")
+    delivered = []
+    monkeypatch.setattr("workflows.late.deliver", delivered.append)
+    clock.tick()
+    for work in lane(clock, "store").put.work:
+        work()
+    assert len(delivered) == 2
+    assert Attempt.objects.filter(pk__in=delivered, unanswered=1).count() == 2
