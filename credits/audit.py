@@ -8,12 +8,13 @@ There are no stored counter accounts here, so I-1 is a rule about each account's
 know what credits were held for is for whoever made the references: `run` takes their checks too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -82,18 +83,27 @@ def _broken(check: Check) -> Finding:
     return Finding(check.name, str(check.rule), rows[0][1] if rows else 0, [offender for offender, _count in rows])
 
 
+def guards(name: str, rule: str | Promise, models: Sequence[type[Model]], *more: str) -> Check:
+    """The rule that all constraints of these models are in force, and what else of theirs has these names."""
+    names = [*(constraint.name for model in models for constraint in model._meta.constraints), *more]
+    tables = [model._meta.db_table for model in models]
+    query = """
+        SELECT name FROM unnest(%s::text[]) AS name WHERE name NOT IN (
+            SELECT conname::text FROM pg_constraint WHERE convalidated AND conrelid = ANY(%s::regclass[])
+            UNION ALL SELECT relname::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                WHERE indisunique AND indisvalid AND indrelid = ANY(%s::regclass[])
+            UNION ALL SELECT tgname::text FROM pg_trigger
+                WHERE tgenabled IN ('O', 'A') AND tgrelid = ANY(%s::regclass[])
+        )"""
+    return Check(name, rule, query, (names, tables, tables, tables))
+
+
 _OF_HOLDS = """
     SELECT hold_id,
            -coalesce(sum(amount) FILTER (WHERE kind = 'settle'), 0) AS taken,
            coalesce(sum(amount) FILTER (WHERE kind = 'refund'), 0) AS given_back,
            count(*) FILTER (WHERE kind = 'settle') AS times
     FROM credits_entry WHERE hold_id IS NOT NULL GROUP BY hold_id"""
-
-GUARDS = [
-    *(constraint.name for model in (Account, Hold, Entry) for constraint in model._meta.constraints),
-    *("credits_account_user_id_key", "credits_entry_key_key"),
-    *("credits_entry_immutable", "credits_entry_not_emptied"),
-]
 
 CHECKS = (
     Check(
@@ -185,17 +195,13 @@ CHECKS = (
             GROUP BY account_id) given ON given.account_id = account.id
         WHERE account.balance + coalesce(spent.total, 0) <> coalesce(given.total, 0)""",
     ),
-    Check(
-        "guards",  # those that keep all of the above
+    guards(
+        "guards",
         _("Every constraint and trigger that guards the books is in force."),
-        """
-        SELECT name FROM unnest(%s::text[]) AS name WHERE name NOT IN (
-            SELECT conname::text FROM pg_constraint WHERE convalidated AND conrelid IN (
-                'credits_account'::regclass, 'credits_hold'::regclass, 'credits_entry'::regclass)
-            UNION ALL SELECT indexrelid::regclass::text FROM pg_index WHERE indisunique AND indisvalid AND indrelid IN (
-                'credits_account'::regclass, 'credits_hold'::regclass, 'credits_entry'::regclass)
-            UNION ALL SELECT tgname::text FROM pg_trigger
-                WHERE tgenabled IN ('O', 'A') AND tgrelid = 'credits_entry'::regclass)""",
-        (GUARDS,),
+        (Account, Hold, Entry),
+        "credits_account_user_id_key",
+        "credits_entry_key_key",
+        "credits_entry_immutable",
+        "credits_entry_not_emptied",
     ),
 )

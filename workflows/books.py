@@ -17,6 +17,7 @@ from credits import audit
 from credits.audit import Check
 from credits.models import Account, Verdict
 from workflows import alarms
+from workflows.models import Attempt, Step, Workflow
 
 log = logging.getLogger(__name__)
 
@@ -145,5 +146,10 @@ CHECKS = (
         f"""
         SELECT reference FROM providers_providercall WHERE {_ACCEPTED}
         GROUP BY reference HAVING count(*) > 1""",  # noqa: S608
+    ),
+    audit.guards(
+        "guards-of-runs",
+        _("Every constraint that guards the runs is in force."),
+        (Workflow, Step, Attempt),
     ),
 )

@@ -6,14 +6,15 @@ import uuid
 
 import pytest
 from django.core import mail
-from django.core.management import call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection, connections, transaction
+from django_q.models import Schedule
 
 from credits import audit, ledger
 from credits.models import Account, Entry, Hold, Verdict
 from providers.models import ProviderCall, SandboxJob
 from tests.pipeline import finish, run, start
-from workflows import books, pipeline
+from workflows import books, pipeline, tasks
 from workflows.models import Attempt, Step, Workflow
 
 
@@ -37,7 +38,7 @@ def loose(db):
 
 def others(findings):
     """What is broken, but for the guards that `loose` has taken away."""
-    return {name: ids for name, ids in findings.items() if name != "guards"}
+    return {name: ids for name, ids in findings.items() if not name.startswith("guards")}
 
 
 @pytest.fixture
@@ -160,6 +161,12 @@ def test_an_entry_in_the_account_of_another_is_found(loose, bob, done, hold):
 def test_a_guard_that_is_gone_is_found(db, name, drop):
     connection.cursor().execute(drop)
     assert broken() == {"guards": [name]}
+
+
+@pytest.mark.parametrize("name", ["attempt_job_belongs_to_one", "attempt_one_unfinished_per_step"])
+def test_a_guard_of_the_runs_that_is_gone_is_found(db, name):
+    connection.cursor().execute(f"DROP INDEX {name}")
+    assert broken() == {"guards-of-runs": [name]}
 
 
 # --- The runs ----------------------------------------------------------------------------------------------
@@ -337,9 +344,14 @@ def test_a_check_that_fails_does_not_stop_the_migration(alice, monkeypatch, capl
     assert "could not be checked" in caplog.text
 
 
-def test_it_is_asked_at_the_end_of_every_migration(alice, monkeypatch):
+@pytest.mark.parametrize(("plan", "checks"), [(["a migration"], ["checked"]), ([], [])])
+def test_the_end_of_a_migration_asks_for_it_once_and_a_flush_does_not(alice, monkeypatch, plan, checks):
     asked = []
-    monkeypatch.setattr(books, "check", lambda: asked.append("checked"))
-    call_command("migrate", verbosity=0)
-    assert asked == []  # nothing was to do
-    assert not books._is_half_migrated()
+    monkeypatch.setattr(books, "check", lambda: asked.append("checked") or Verdict())
+    emit_post_migrate_signal(verbosity=0, interactive=False, db="default", plan=plan)
+    assert asked == checks
+
+
+def test_it_is_on_the_schedule_of_every_day(db):
+    tasks.schedule()
+    assert Schedule.objects.get(func="workflows.books.check").minutes == 24 * 60
