@@ -294,16 +294,19 @@ def call_for(attempt: Attempt) -> calls.Call | None:
 
 
 def _guarded(attempt: Attempt, change: Callable[[Workflow, Attempt], calls.Call | None]) -> calls.Call | None:
-    """Change a workflow under its lock, as long as nobody has claimed the attempt since."""
+    """Change a workflow under its lock, as long as nobody has claimed the attempt since.
+
+    What is read of the attempt may be older than the lock; then it was claimed since, and writing it is refused.
+    """
+    held = claims.held(attempt).filter(status__in=UNFINISHED).select_related("step__workflow").order_by()
     try:
-        with _locked(attempt.step.workflow_id) as workflow:
-            held = claims.held(attempt).select_related("step").annotate(now=Now())  # type: ignore[no-redef]
-            mine = held.first()
-            if mine is not None and mine.status in UNFINISHED:
-                phase = mine.phase
+        with transaction.atomic(durable=True):
+            locked = held.select_for_update(of=("step__workflow",))
+            mine = locked.annotate(now=Now()).first()  # type: ignore[no-redef]
+            if mine is not None:
+                workflow, mine.step.workflow.now = mine.step.workflow, mine.now
                 following = change(workflow, mine)
-                if mine.phase != phase:
-                    line.freed(mine)
+                history.write(workflow)
                 return following
     except claims.Stale:
         pass  # between the look and the write
@@ -351,7 +354,8 @@ def _answered(call: calls.Call, result: calls.Result, workflow: Workflow, attemp
 
 def _is_no_news(call: calls.Call, job: Job) -> bool:
     """Whether a look found what the one before it found: nothing to tell anybody, and no lock to take."""
-    return type(call) is calls.Fetch and job.id == call.attempt.job_id and _status(job) == call.attempt.status
+    same = job.id == call.attempt.job_id and _status(job) == call.attempt.status
+    return type(call) is calls.Fetch and same and not job.status.is_final and job.status != JobStatus.UNKNOWN
 
 
 def _keep_looking(attempt: Attempt, job: Job) -> None:
@@ -394,7 +398,8 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
         following = _give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
         return _next_call(workflow, following) if following else None
     if attempt.phase == Phase.SUBMIT and (place := line.enter(attempt)):
-        _wait_in_line(attempt, place)
+        attempt.next_check_at = Now() + line.patience(place)
+        _save(attempt)
         return None
     make: type[calls.Call] = _CALLS[Phase(attempt.phase)]
     if workflow.cancel_requested and make is calls.Fetch:
@@ -415,12 +420,6 @@ def _quarantine(workflow: Workflow, attempt: Attempt) -> None:
         f"({attempt.provider}, phase {attempt.phase}). It was ended, and its credits were given back.",
     )
     _fail(workflow, attempt, Reason.QUARANTINED, f"{claims.DEATHS} workers died of it in phase {attempt.phase}")
-
-
-def _wait_in_line(attempt: Attempt, place: int) -> None:
-    """Its key runs as many jobs as it may; submitting one more would only be refused."""
-    attempt.next_check_at = Now() + line.patience(place)
-    _save(attempt)
 
 
 _CALLS: dict[Phase, type[calls.Call]] = {
@@ -529,6 +528,7 @@ def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
 
 def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
     attempt.phase, attempt.tries, attempt.reason = phase, 0, ""
+    line.freed(attempt)
     return attempt
 
 
@@ -536,6 +536,7 @@ def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0,
     """Have it looked at again; `reason`: what stood in the way this time, for staff and for `retries.count`."""
     attempt.phase, attempt.tries, attempt.reason = phase, tries, reason
     attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
+    line.freed(attempt)
     _save(attempt)
 
 
@@ -623,6 +624,7 @@ def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: s
     attempt.watch_until = watch.until(attempt, workflow.now)
     attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
     attempt.finished = workflow.now
+    line.freed(attempt)
     _save(attempt)
     for output in attempt.outputs if attempt.watch_until is None else ():
         transaction.on_commit(partial(watch.discard, output["location"]))
@@ -677,6 +679,7 @@ def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
     with _locked(workflow_id) as workflow:
         attempt = _attempts(workflow).select_for_update(of=("self",)).first()
         if attempt:
+            claims.seize(attempt)  # whoever has it in hand shall not write over this
             _fail(workflow, attempt, Reason.OTHER, detail)
     return workflow
 
