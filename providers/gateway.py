@@ -6,18 +6,23 @@ provider would keep rows locked, and a rolled back transaction would forget a jo
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import IO
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import Error as DatabaseFailed
 from django.db import connection
 
 from crashpoint import crashpoint
 from providers import budget, health, http, journal, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderError, Reason, Status
+
+log = logging.getLogger(__name__)
 
 _INBOX = "inbox:"
 _NOBODYS = "https://nobody.invalid"  # no key belongs to what users name
@@ -39,11 +44,13 @@ def submit(provider: str, request: JobRequest, *, key: UUID | None = None) -> Jo
             crashpoint("submit.answered")
             job = _redacted(answered, token)
     except ProviderError as error:
-        if adapter.needs_key and not keys.is_own(key):
-            health.went_wrong(provider, error)
+        with _in_passing():
+            if adapter.needs_key and not keys.is_own(key):
+                health.went_wrong(provider, error)
         raise
-    if adapter.needs_key:
-        health.went_well(provider)
+    with _in_passing():
+        if adapter.needs_key:
+            health.went_well(provider)
     try:
         return _spooled(job, request.reference)
     except OSError as error:  # the job is paid for, so it may not look as if nothing had been sent
@@ -124,6 +131,16 @@ def at_address(url: str, *, limit: int) -> IO[bytes]:
     """
     purpose = http.Purpose("web", "fetch")
     return http.download(purpose, url, origin=_NOBODYS, limit=limit, deadline=20)
+
+
+@contextmanager
+def _in_passing() -> Iterator[None]:
+    """What we note of a provider's health must not cost an answer that is paid for: the database may be away."""
+    try:
+        yield
+    except DatabaseFailed as error:
+        log.warning("How a provider is could not be written down: %s", type(error).__name__)
+        connection.close_if_unusable_or_obsolete()
 
 
 def _redacted(job: Job, token: str) -> Job:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import Error as DatabaseFailed
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
@@ -103,7 +104,10 @@ def keyed_providers() -> list[str]:
 @contextmanager
 def opened(adapter: Adapter, key: UUID | None = None) -> Iterator[str]:
     """The opened key for one call; whatever the call raises comes out as a ProviderError without the key in it."""
-    secret = token(adapter, key)
+    try:
+        secret = token(adapter, key)
+    except DatabaseFailed as error:  # while it is away nothing can be sent, and nothing was
+        raise ProviderError(Reason.UNAVAILABLE, f"database: {type(error).__name__}", sent=False) from error
     if not secret:
         yield secret
         return

@@ -2,7 +2,7 @@
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from providers import gateway
 from providers.base import Adapter, Job, JobRequest, Kind, Output, ProviderError, Reason, Status
@@ -56,3 +56,24 @@ def test_a_full_storage_does_not_make_a_paid_job_look_unsent(monkeypatch):
     with pytest.raises(ProviderError, match="No space left on device") as refused:
         gateway.submit("acme", REQUEST)
     assert (refused.value.reason, refused.value.sent) == (Reason.UNAVAILABLE, True)
+
+
+def test_a_database_that_goes_away_does_not_cost_the_answer(monkeypatch, caplog):
+    def away(provider):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(Acme, "needs_key", True)
+    monkeypatch.setattr(gateway.keys, "token", lambda *_: "a-key-of-acme")
+    monkeypatch.setattr(gateway.health, "went_well", away)
+    assert gateway.submit("acme", REQUEST).status == "succeeded"
+    assert "could not be written down: OperationalError" in caplog.text
+
+
+def test_a_database_that_went_before_anything_was_sent_leaves_no_doubt(monkeypatch):
+    def away(*_):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(gateway.keys, "token", away)
+    with pytest.raises(ProviderError) as refused:
+        gateway.submit("acme", REQUEST)
+    assert (refused.value.reason, refused.value.sent) == (Reason.UNAVAILABLE, False)
