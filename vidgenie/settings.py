@@ -77,7 +77,7 @@ DEBUG = env.bool("DEBUG", default=False)
 
 def _secret_key() -> str:
     """SECRET_KEY, else (outside production) the one that `make run` left under var/."""
-    value = secret("SECRET_KEY")
+    value = secret("SECRET_KEY").strip()
     local = VAR_DIR / "secret_key"
     if not value and not PRODUCTION and local.exists():
         value = local.read_text().strip()
@@ -287,6 +287,8 @@ PROVIDER_CONCURRENCY = {
 }
 VERTEX_LOCATION = env.str("VERTEX_LOCATION", default="us-central1")
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")  # where providers can reach us with webhooks; "" for none
+if PUBLIC_URL and len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY is too short to make secret addresses of: use 50 random characters or more.")
 OPENAI_MODERATION = env.bool("OPENAI_MODERATION", default=True)  # ask the free check before an image is made
 ENCRYPTION_KEYS_FILE = VAR_DIR / "encryption_keys"  # made by `manage.py run` in development, never elsewhere
 ENCRYPTION_KEYS = encryption_keys()  # "id:base64 of 32 bytes", several by comma, the first seals

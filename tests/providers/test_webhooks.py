@@ -2,7 +2,11 @@
 
 import datetime
 import hashlib
+import io
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from base64 import urlsafe_b64encode
@@ -15,6 +19,7 @@ from django.utils import timezone
 
 from providers import hooks
 from providers.adapters import fal
+from tests.conftest import PROJECT
 from tests.pictures import picture, sent
 from tests.pipeline import start
 from workflows import uploads
@@ -94,6 +99,31 @@ def test_the_same_message_again_does_nothing(client, attempt):
     before = everything(put(attempt))
     assert send(client, address(attempt), body=body) == 204
     assert everything(attempt) == before
+
+
+def test_played_ten_times_it_is_heard_once(client, attempt):
+    body = json.dumps(MESSAGE).encode()
+    heard = []
+    for _ in range(10):
+        assert send(client, address(attempt), body=body) == 204
+        heard.append(is_due(attempt))
+        put(attempt)
+    assert heard == [True] + 9 * [False]
+
+
+def test_messages_in_the_wrong_order_change_nothing_but_when_we_look(client, attempt):
+    before, moves = everything(attempt)
+    for status in ("OK", "IN_PROGRESS", "IN_QUEUE", "ERROR", "OK"):
+        assert send(client, address(attempt), MESSAGE | {"status": status, "payload": {"at": time.monotonic()}}) == 204
+        assert is_due(attempt)
+        after, still = everything(attempt)
+        assert (after | {"next_check_at": None}, still) == (before | {"next_check_at": None}, moves)
+
+
+def test_a_message_about_another_job_does_not_change_whose_job_it_is(client, attempt):
+    other = MESSAGE | {"request_id": "another-job", "gateway_request_id": "another-job"}
+    assert send(client, address(attempt), other, name="another-job") == 204
+    assert Attempt.objects.get().job_id == ID
 
 
 def test_a_message_before_the_job_is_done_is_worth_a_look_and_no_more(client, attempt):
@@ -183,6 +213,34 @@ def test_too_long_a_message_is_not_read(client, attempt, jwks):
     assert send(client, address(attempt), body=b" " * (LIMIT + 1)) == 413
     assert jwks.call_count == 0
     assert not is_due(attempt)
+
+
+class Flood(io.RawIOBase):
+    """100 MB that are made as they are read, and counted."""
+
+    def __init__(self):
+        self.left, self.read_so_far = 100_000_000, 0
+
+    def read(self, size=-1):
+        size = self.left if size < 0 else min(size, self.left)
+        self.left, self.read_so_far = self.left - size, self.read_so_far + size
+        return b" " * size
+
+
+def test_of_a_hundred_megabytes_hardly_any_are_read(client, attempt, jwks):
+    before, flood = everything(attempt), Flood()
+    extra = {"wsgi.input": flood, "CONTENT_LENGTH": "100000000"}
+    assert client.generic("POST", address(attempt), b"", "application/json", **extra).status_code == 413
+    assert flood.read_so_far == LIMIT + 1
+    assert (jwks.call_count, everything(attempt)) == (0, before)
+
+
+def test_of_a_flood_at_an_address_that_is_not_ours_nothing_is_read(client, attempt):
+    flood = Flood()
+    extra = {"wsgi.input": flood, "CONTENT_LENGTH": "100000000"}
+    url = address(attempt).replace("token=", "token=A")
+    assert client.generic("POST", url, b"", "application/json", **extra).status_code == 404
+    assert flood.read_so_far == 0
 
 
 def test_only_posts_are_taken(client, attempt):
@@ -279,3 +337,23 @@ def test_each_attempt_has_an_address_that_cannot_be_guessed(settings):
     tokens.add(hooks.address("fal", "a", api="https://q").partition("token=")[2])
     assert len(tokens) == 3
     assert all(len(token) * 6 >= 256 for token in tokens)
+
+
+# --- The secret behind the addresses
+
+
+def loading(**environment):
+    """What loading the settings says: "" when they are taken, else the last line of the complaint."""
+    good = {"PATH": os.environ["PATH"], "VIDGENIE_ENVIRONMENT": "development", "SECRET_KEY": "k" * 60}
+    command = [sys.executable, "-c", "import vidgenie.settings"]
+    done = subprocess.run(command, env=good | environment, cwd=PROJECT, capture_output=True, text=True)
+    return done.stderr.strip().rpartition("\n")[2]
+
+
+@pytest.mark.parametrize("key", [" ", "\t\n ", "short", "k" * 49])
+def test_with_a_poor_secret_nobody_is_given_an_address(key):
+    assert "SECRET_KEY is" in loading(SECRET_KEY=key, PUBLIC_URL="https://vid.example")
+
+
+def test_with_a_good_secret_it_starts():
+    assert loading(PUBLIC_URL="https://vid.example") == ""
