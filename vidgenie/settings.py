@@ -224,7 +224,7 @@ WORKFLOWS_IN_FLIGHT_PER_USER = not_negative("WORKFLOWS_IN_FLIGHT_PER_USER", 50) 
 WORKFLOWS_PER_DAY_PER_USER = not_negative("WORKFLOWS_PER_DAY_PER_USER", 500)  # 0: no limit
 WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
 LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one worker looks at, at once
-SUBMIT_THREADS = positive("SUBMIT_THREADS", 12)  # submits at once; some providers answer them after a minute
+SUBMIT_THREADS = positive("SUBMIT_THREADS", 200)  # submits at once; some providers answer them after a minute
 STORE_THREADS = positive("STORE_THREADS", 4)  # results that one worker brings home at once
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
