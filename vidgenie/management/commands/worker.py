@@ -6,6 +6,7 @@ Any number of workers may run, on any number of machines. Either the queue or th
 
 import logging
 import os
+import socket
 import sys
 import time
 import uuid
@@ -21,7 +22,7 @@ from crashpoint import crashpoint
 from providers.checks import require_openable_keys
 from vidgenie.checks import require_a_sound_queue
 from vidgenie.processes import Program, Wish, keep_alive, replace, stop_together
-from workflows import progress, tasks, workers
+from workflows import alarms, progress, tasks, workers
 from workflows.progress import Judge
 
 PAUSE = 2.0  # seconds to wait for a database that is away
@@ -81,14 +82,16 @@ class Guard:
         self.patience = float(settings.WORKER_PATIENCE_SECONDS)
         judged = [program for program in programs if program.name in ("queue", "clock")]
         self.judges = {program.name: Judge(program.name, self.patience, time.monotonic()) for program in judged}
-        self.started = {program.name: program.started for program in judged}
+        self.started: dict[str, float] = {}
         self.next_look = 0.0
+        self.blind = False
 
     def start(self) -> None:
         """Start every part."""
         os.environ[workers.FAMILY] = str(self.family)
         for program in self.programs:
             program.start()
+            self.started[program.name] = program.started
 
     def look(self) -> None:
         """Judge every part, when it is time to. A database that is away says nothing of anybody."""
@@ -100,8 +103,11 @@ class Guard:
             for program in self.programs:
                 if program.name in self.judges and program.is_running:
                     self._judge(program, self.judges[program.name])
+            self.blind = False
         except DatabaseError:
-            log.warning("Whether the worker gets anything done is unknown: the database does not answer.")
+            if not self.blind:
+                log.warning("Whether the worker gets anything done is unknown while the database does not answer.")
+            self.blind = True
             connections.close_all()
             for judge in self.judges.values():
                 judge.begins(time.monotonic())
@@ -112,8 +118,9 @@ class Guard:
         why = judge.hears(progress.signs(program.name, self.family, self.patience), time.monotonic())
         if why:
             crashpoint("guard.killing")
-            replace(program, why, self._warn)
+            replace(program, why, self.say)
             self._begins(program, judge)
+            alarms.tell_staff(f"The {program.name} of a worker was started anew", f"on {socket.gethostname()}: {why}")
         elif judge.wants_canaries:
             tasks.send_canaries(CANARIES * progress.queues())
 
@@ -123,10 +130,6 @@ class Guard:
         progress.bury(self.family, program.name, before=time.monotonic() - program.started)
         if program.name == "queue":
             tasks.take_back()
-
-    def _warn(self, text: str) -> None:
-        self.say(text)
-        log.error(text)
 
     def stop(self, wish: Wish) -> None:
         """Stop every part; a paid call in hand is waited for, until the wish to stop is said again."""
