@@ -4,6 +4,7 @@ Whoever forges one has to guess the address and the signature, and wins one look
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from workflows import pipeline
 
 LIMIT = 256 * 1024  # bytes
 REMEMBERED = 900  # seconds; longer than a message is valid
+_JOB_ID = re.compile(r"[!-~]{1,200}", re.ASCII)  # what fits into the row; a signature does not make sense of nonsense
 
 
 @csrf_exempt
@@ -33,6 +35,8 @@ def receive(request: HttpRequest, provider: str, attempt: UUID) -> HttpResponse:
         job_id = gateway.webhook_job_id(provider, request.headers, body)
     except ProviderError as error:  # when it can't be verified now, the provider shall come again
         return HttpResponse(status=401 if error.reason == Reason.UNAUTHORIZED else 503)
+    if not _JOB_ID.fullmatch(job_id):
+        return HttpResponse(status=400)
     _hear_once(request.path, body, lambda: pipeline.heard(attempt, provider, job_id))
     return HttpResponse(status=204)
 

@@ -276,6 +276,14 @@ def test_a_job_that_belongs_to_another_attempt_is_not_taken_over(client, attempt
     assert everything(other) == before
 
 
+@pytest.mark.parametrize("job_id", ["", " ", "x" * 201, "a\x00b", "a\nb", "\ud800", "\u00e9"], ids=ascii)
+def test_a_job_with_an_impossible_id_is_no_job(client, attempt, monkeypatch, job_id):
+    monkeypatch.setattr("providers.gateway.webhook_job_id", lambda provider, headers, body: job_id)
+    before = everything(put(attempt, phase="submitting", status="pending", job_id=""))
+    assert send(client, address(attempt)) == 400
+    assert everything(attempt) == before
+
+
 # --- fal's keys
 
 
