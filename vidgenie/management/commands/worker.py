@@ -134,7 +134,8 @@ class Guard:
     def stop(self, wish: Wish) -> None:
         """Stop every part; a paid call in hand is waited for, until the wish to stop is said again."""
         end = time.monotonic() + settings.QUEUE_TIMEOUT
-        self._tell_paid_calls()
+        if any(program.is_running for program in self.programs):
+            self._tell_paid_calls()
         stop_together(
             self.programs,
             PATIENCE,
