@@ -116,6 +116,30 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "a submit that a worker died in is made again",
+        "workflows/pipeline.py",
+        "Phase.SUBMITTING: calls.Find,",
+        "Phase.SUBMITTING: calls.Submit,",
+        (
+            "tests/e2e/test_failures.py::test_a_worker_that_dies_in_a_submit_is_followed_by_a_look_up",
+            "tests/e2e/test_kill_matrix.py::test_it_ends_and_adds_up_whatever_dies[request.sent:6-video]",
+        ),
+    ),
+    Mutant(
+        "a run ends without its settlement",
+        "workflows/settlement.py",
+        "    _settle(workflow, steps)\n    history",
+        "    history",
+        ("tests/e2e/test_kill_matrix.py::test_it_ends_and_adds_up_whatever_dies[finish.written:1-pictures]",),
+    ),
+    Mutant(
+        "what is stored has another name each time",
+        "workflows/calls.py",
+        'name=f"made/{self.attempt.pk}"',
+        'name=f"made/{self.attempt.pk}.{self.fence}"',
+        ("tests/e2e/test_kill_matrix.py::test_it_ends_and_adds_up_whatever_dies[stored:1-video]",),
+    ),
+    Mutant(
         "a webhook is heard as often as it is played",
         "workflows/webhooks.py",
         "if not cache.add(key, 1, REMEMBERED):",
