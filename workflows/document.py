@@ -12,7 +12,7 @@ from django.urls import reverse
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
-from workflows import line, reasons
+from workflows import line, reasons, watch
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.states import UNFINISHED, Status
 
@@ -42,7 +42,8 @@ def steps_of(workflow: Workflow) -> QuerySet[Step]:
     """The steps with assets and what is told of their attempts, in one query.
 
     `attempts_made`; of an unfinished attempt `told` is its progress, `place` its place in line here, and
-    `place_there` that in the line of its provider, as the provider counts.
+    `place_there` that in the line of its provider, as the provider counts; `held_up` is the phase that does not work
+    at the moment. `may_come` is until when the result of one that was given up may still arrive.
     """
     there = Q(attempts__status__in=UNFINISHED, attempts__phase=Attempt.Phase.FETCH)
     # Django drops a model's own ordering from a query that counts.
@@ -54,6 +55,8 @@ def steps_of(workflow: Workflow) -> QuerySet[Step]:
             told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
             place=line.place(),
             place_there=Max("attempts__queue_position", filter=there),
+            held_up=Max("attempts__phase", filter=Q(attempts__status__in=UNFINISHED) & ~Q(attempts__reason="")),
+            may_come=Max("attempts__watch_until", filter=watch.hope("attempts__")),
         )
     )
 

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from providers.base import Reason
+from workflows.models import Attempt
 
 Text = str | Promise
 
@@ -24,6 +25,14 @@ class Row:
 
 
 _TEMPORARY = _("This part of VidGenie is temporarily unavailable. We know about it.")
+
+MAY_COME = _("It may still arrive: what comes within a day is yours, for nothing.")
+HELD_UP: dict[str, Text] = {
+    Attempt.Phase.SUBMIT: _("The provider cannot take it at the moment. We go on asking."),
+    Attempt.Phase.SUBMITTING: _("We are finding out whether the provider has taken it."),
+    Attempt.Phase.FETCH: _("The provider does not answer at the moment. We go on asking."),
+    Attempt.Phase.STORE: _("It is made, and cannot be brought home at the moment. We go on trying."),
+}  # what stands in the way of a run that goes on, by what was tried last
 
 TABLE: dict[Reason, Row] = {
     Reason.INVALID_INPUT: Row(

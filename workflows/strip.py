@@ -48,6 +48,7 @@ class Frame:
     progress: float | None = None
     place: int | None = None
     settled: bool = False
+    trouble: str = ""
 
     @property
     def percent(self) -> int | None:
@@ -112,7 +113,9 @@ class Strip:
         title = str(Step.Stage(step.stage).label)
         text = step.text or self.workflow.prompt if step.stage == Step.Stage.ENHANCE else ""
         progress, place = getattr(step, "told", None), getattr(step, "place", None)
-        return Frame(step.stage, title, step.status, step, step.asset, text, progress, place, self.workflow.is_finished)
+        trouble = str(reasons.HELD_UP.get(getattr(step, "held_up", None) or "", ""))
+        over = self.workflow.is_finished
+        return Frame(step.stage, title, step.status, step, step.asset, text, progress, place, over, trouble)
 
     def _words(self) -> Frame:
         return Frame("enhance", _("words"), Status.SUCCEEDED, text=self.workflow.prompt)
@@ -138,6 +141,12 @@ class Strip:
         if self.workflow.status != Status.FAILED:
             return None
         return reasons.TABLE[Reason(self.workflow.reason or Reason.OTHER)]
+
+    @property
+    def hope(self) -> str:
+        """That what a failed run lacks may still arrive."""
+        waits = any(step.asset is None and getattr(step, "may_come", None) for step in self.steps)
+        return str(reasons.MAY_COME) if waits and self.workflow.status == Status.FAILED else ""
 
     @property
     def shows_failure(self) -> bool:

@@ -39,12 +39,17 @@ def until(attempt: Attempt, now: datetime.datetime) -> datetime.datetime | None:
 def watched() -> "QuerySet[Attempt]":
     """Attempts on watch whose result could be had, and whose failed run still lacks it."""
     return Attempt.objects.filter(
-        ~Q(job_id="") | ~Q(outputs=[]),
-        watch_until__gt=Now(),
+        hope(),
         step__asset=None,
         step__workflow__status=Status.FAILED,
         step__workflow__deleted=None,
     )
+
+
+def hope(of: str = "") -> Q:
+    """That something could come of an attempt on watch; `of`: the way to it."""
+    known = ~Q(**{f"{of}job_id": ""}) | ~Q(**{f"{of}outputs": []})
+    return Q(**{f"{of}watch_until__gt": Now()}) & known
 
 
 def may_come(workflow: Workflow) -> datetime.datetime | None:

@@ -76,6 +76,17 @@ def test_its_owner_sees_it_and_reads_that_it_was_late(client, alice, lost):
     assert "0 credits taken." in page
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_its_owner_reads_that_it_may_still_arrive_where_it_may(client, alice, mishaps, lost, known):
+    if known:
+        mishaps.put("fetch", ProviderError(Reason.UNAVAILABLE, "502"))
+        hear(lost)
+        late.deliver_due()
+    client.force_login(alice)
+    page = client.get(Workflow.objects.get().get_absolute_url()).content.decode()
+    assert ("It may still arrive: what comes within a day is yours, for nothing." in page) == known
+
+
 def test_a_run_whose_words_were_not_improved_is_whole_all_the_same(alice, mishaps):
     mishaps.put("submit", *[ProviderError(Reason.UNAVAILABLE, "down", sent=False)] * 6)
     mishaps.put("answer to submit", HALF_SENT)

@@ -108,6 +108,17 @@ def test_while_it_waits_for_room_staff_see_why(mishaps, rendering):
     assert attempt.detail == "storage: No space left on device"
 
 
+def test_while_it_waits_for_room_its_owner_reads_that_it_is_made(client, alice, mishaps, rendering):
+    render()
+    mishaps.put("download", FULL)
+    look(rendering)
+    client.force_login(alice)
+    text = "It is made, and cannot be brought home at the moment. We go on trying."
+    assert text in client.get(rendering.get_absolute_url()).content.decode()
+    finish(rendering)
+    assert text not in client.get(rendering.get_absolute_url()).content.decode()
+
+
 class AwayError(Exception):
     """What a storage elsewhere raises is no OSError."""
 
