@@ -26,7 +26,7 @@ ONLY_IN = {
     "cryptography": ("providers/",),
     "openai": ("providers/",),
     "requests": ("providers/",),
-    "django_q": ("workflows/tasks.py", "vidgenie/management/commands/"),
+    "django_q": ("workflows/tasks.py", "vidgenie/management/"),
 }
 LOCKERS = ("workflows/pipeline.py", "credits/ledger.py")
 

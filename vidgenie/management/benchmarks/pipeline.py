@@ -24,7 +24,7 @@ METHOD = (
 )
 
 
-def report(runs: int) -> Iterator[str]:
+def report(runs: int = 5) -> Iterator[str]:
     """Measure with a worker of our own, line by line. Raises CommandError for a run that fails."""
     program = Program("worker", worker())
     program.start()
