@@ -226,6 +226,7 @@ WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
 LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one worker looks at, at once
 SUBMIT_THREADS = positive("SUBMIT_THREADS", 200)  # submits at once; some providers answer them after a minute
 STORE_THREADS = positive("STORE_THREADS", 4)  # results that one worker brings home at once
+CLOCK_CONNECTIONS = positive("CLOCK_CONNECTIONS", 20)  # to the database, shared by all these threads
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
 # --- Providers ---------------------------------------------------------------------------------------------
@@ -458,6 +459,7 @@ LOGGING = {
     "loggers": {
         "django-q": {"handlers": ["console"], "level": "WARNING", "propagate": False},
         "django_structlog": {"level": LOG_LEVEL if PRODUCTION else "WARNING"},
+        "psycopg.pool": {"level": "WARNING"},  # two lines for each time that a thread takes a connection
         "httpx2": {"level": "WARNING"},  # under OpenAI's SDK: a line for each call, of which we keep a row
         # They tell whole addresses and headers, signatures and keys included, whatever LOG_LEVEL is.
         **{name: {"level": "WARNING"} for name in ("google", "httpcore", "httpx", "openai", "requests", "urllib3")},

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
+from providers import pool
 from workflows import calls, claims, late, pipeline, watch, workers
 from workflows.models import Attempt, Worker
 
@@ -128,6 +129,8 @@ class Clock:
         except Exception:
             log.exception("Workflow %s could not be advanced; its lease says when it is tried again.", workflow_id)
             connections.close_all()
+        finally:
+            pool.release()
 
     def _is_for(self, lane: Lane, call: calls.Call) -> bool:
         return call.phase in lane.phases and not self.stopping.is_set()

@@ -19,6 +19,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from django_q.cluster import Cluster
 from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
+from providers import journal, pool
 from providers.adapters import sandbox
 from vidgenie.processes import die_with_parent
 from workflows import pipeline, tasks, workers
@@ -59,14 +60,18 @@ class _Stop:
 
 def _run_clock(stop: _Stop) -> None:
     """Tick until told to stop."""
+    pool.share(settings.CLOCK_CONNECTIONS)
+    journal.start_buffering()
     clock = Clock()
     workers.enlist("clock")
+    pool.release()
     ticking = threading.Thread(target=clock.run, name="clock")
     ticking.start()
     while ticking.is_alive() and not stop.told:
         time.sleep(IDLE)
     clock.stop()
     ticking.join()
+    journal.stop_buffering()
     if not stop.told:
         raise CommandError("The clock ended by itself.")
 
