@@ -16,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import Error as DatabaseFailed
 from django.db import connection
+from django.utils import timezone
 
 from crashpoint import crashpoint
 from providers import budget, health, http, journal, keys
@@ -24,6 +25,7 @@ from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderErr
 
 log = logging.getLogger(__name__)
 
+LEFT_BEHIND = datetime.timedelta(days=3)  # more than a run and the watch over what it was given up for take together
 _INBOX = "inbox:"
 _NOBODYS = "https://nobody.invalid"  # no key belongs to what users name
 
@@ -103,6 +105,14 @@ def discard(location: str) -> None:
     if location.startswith(_INBOX):
         crashpoint("discarding")
         default_storage.delete(location.removeprefix(_INBOX))
+
+
+def forget_old() -> None:
+    """Forget such bytes when nobody will ask for them: whoever should have done so died before."""
+    inbox = default_storage.listdir("inbox")[1] if default_storage.exists("inbox") else []
+    for name in (f"inbox/{file}" for file in inbox):
+        if default_storage.get_modified_time(name) < timezone.now() - LEFT_BEHIND:
+            default_storage.delete(name)
 
 
 def check(provider: str, *, key: UUID | None = None) -> str:

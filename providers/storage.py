@@ -12,6 +12,8 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.utils._os import safe_makedirs
 
+from crashpoint import crashpoint
+
 UNFINISHED = "unfinished"  # a folder beside the others, so that a file gets from here to its place by its name alone
 LEFT_BEHIND = 3600.0  # seconds that nobody has written to a file; no download takes so long
 
@@ -59,6 +61,7 @@ class WholeFiles(FileSystemStorage):
     def _move(self, source: str, target: str) -> None:
         self._make_folder(os.path.dirname(target))
         _flush_to_disk(source)
+        crashpoint("file.aside")
         os.replace(source, target)
         _flush_to_disk(os.path.dirname(target))
 

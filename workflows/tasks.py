@@ -137,6 +137,7 @@ def schedule() -> None:
         ("ask when models go", "providers.lifecycle.ask_shutdown_dates", 24 * 60),
         ("forget the sandbox's old files", "providers.adapters.sandbox.forget_old", 60),
         ("forget files that were never finished", "providers.storage.forget_unfinished", 60),
+        ("forget what came with answers and was left behind", "providers.gateway.forget_old", 24 * 60),
         ("check the books", "workflows.books.check", 24 * 60),
         ("forget old counts of requests", "vidgenie.throttle.forget_old", 60),
     ):

@@ -1,8 +1,11 @@
 """The one door: never inside a transaction, and what was paid for is not forgotten at it."""
 
+import os
+
 import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError, transaction
+from django.utils import timezone
 
 from providers import gateway
 from providers.base import Adapter, Job, JobRequest, Kind, Output, ProviderError, Reason, Status
@@ -77,3 +80,18 @@ def test_a_database_that_went_before_anything_was_sent_leaves_no_doubt(monkeypat
     with pytest.raises(ProviderError) as refused:
         gateway.submit("acme", REQUEST)
     assert (refused.value.reason, refused.value.sent) == (Reason.UNAVAILABLE, False)
+
+
+def test_what_nobody_came_for_is_forgotten_after_days():
+    gateway.submit("acme", REQUEST)
+    gateway.forget_old()
+    assert default_storage.listdir("inbox")[1] == ["reference.0"]
+    old = (timezone.now() - gateway.LEFT_BEHIND).timestamp() - 1
+    os.utime(default_storage.path("inbox/reference.0"), (old, old))
+    gateway.forget_old()
+    assert default_storage.listdir("inbox")[1] == []
+
+
+def test_without_an_inbox_there_is_nothing_to_forget():
+    gateway.forget_old()
+    assert not default_storage.exists("inbox")
