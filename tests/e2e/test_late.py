@@ -1,11 +1,14 @@
 """What was given up and arrives after all: delivered, for nothing, once."""
 
 import datetime
+import io
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import F
 from django.utils import timezone
+from PIL import Image
 
 from credits import ledger
 from credits.ledger import Balance
@@ -250,6 +253,26 @@ def test_a_result_that_could_not_be_stored_in_time_is_stored_when_there_is_room(
     assert ledger.balance(alice) == Balance(300, 0)
 
 
+def test_what_came_with_the_answer_is_kept_until_it_is_stored(alice, django_capture_on_commit_callbacks):
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    name = default_storage.save("inbox/answer.0", ContentFile(png()))
+    outputs = [{"location": f"inbox:{name}", "content_type": "image/png"}]
+    Attempt.objects.update(phase="store", status="running", outputs=outputs)
+    workflow.steps.update(status="running")
+    with django_capture_on_commit_callbacks(execute=True):
+        pipeline.fail(workflow.pk, detail="ended by sam")
+    assert default_storage.exists(name)
+    with django_capture_on_commit_callbacks(execute=True):
+        late.deliver_due()
+    assert (Asset.objects.count(), default_storage.exists(name)) == (1, False)
+
+
+def png():
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 36)).save(picture, "PNG")
+    return picture.getvalue()
+
+
 @pytest.mark.parametrize("prompt", ["a fox #sim:fail", "a fox #sim:moderation", "a fox #sim:badfile"])
 def test_what_its_provider_has_ended_is_not_watched(alice, prompt):
     assert run(alice, "image-only", prompt, **STILL).status == "failed"
@@ -300,6 +323,7 @@ def test_a_job_that_kills_whoever_looks_is_left_alone_after_three_deaths(alice, 
         with pytest.raises(KeyboardInterrupt):
             late.deliver_due()
     some_minutes_later()
+    assert watch.take(1) == []
     assert (late.deliver_due(), Attempt.objects.get().watch_until) == (0, None)
 
 

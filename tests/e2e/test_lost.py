@@ -154,6 +154,12 @@ def test_a_picture_that_comes_with_the_answer_and_finds_no_room_is_not_asked_for
     assert ledger.balance(alice) == Balance(300, 0)
 
 
+def test_whatever_breaks_on_our_side_while_it_is_submitted_it_is_not_submitted_again(alice, mishaps):
+    mishaps.put("answer to submit", OSError(5, "Input/output error"))
+    assert run(alice, "image-only", "a fox", **STILL).status == "succeeded"
+    assert (mishaps.calls["submit"], mishaps.calls["find"]) == (1, 1)
+
+
 def test_a_storage_that_stays_away_ends_with_the_run(alice, mishaps, rendering):
     render()
     mishaps.put("download", *[FULL] * 9)

@@ -222,8 +222,10 @@ def test_a_person_who_tries_again_is_believed(mishaps, waiting):
     mishaps.put("find", *[NOBODY_KNOWS] * 9)
     restored.require_origin()
     finish_here(waiting)
+    asked = mishaps.calls["find"]
     pipeline.retry(waiting.pk)
     assert (finish_here(waiting).status, mishaps.calls["submit"]) == ("succeeded", 1)
+    assert mishaps.calls["find"] == asked
 
 
 def test_the_sandbox_costs_nothing_and_is_never_in_doubt(alice):
