@@ -26,10 +26,11 @@ def copy(run: Workflow, first: int, last: int) -> int:
     by_name = "JOIN workflows_workflow w ON t.reference = 'workflow:' || w.id AND w.id = %(run)s"
     step_of = "JOIN workflows_step s ON s.id = t.step_id AND s.workflow_id = %(run)s"
     step_of += f" JOIN workflows_step c ON c.position = s.position AND c.workflow_id = {_new('s.workflow_id')}"
+    ago = {name: f"t.{name} - interval '1 month'" for name in ("created", "finished")}  # limits count today's
     job = "CASE t.job_id WHEN '' THEN '' ELSE t.job_id || ':' || n END"
     key, left = "t.key || ':' || n", f"({_BALANCE}) + t.amount * (n - %(first)s + 1)"
     copies: list[tuple[type[models.Model], str, dict[str, str]]] = [
-        (Workflow, "JOIN workflows_workflow w ON w.id = t.id AND w.id = %(run)s", {"id": _new("w.id")}),
+        (Workflow, "JOIN workflows_workflow w ON w.id = t.id AND w.id = %(run)s", {"id": _new("w.id"), **ago}),
         (Step, run_of, mine),
         (Transition, run_of, mine),
         (
