@@ -40,6 +40,13 @@ SLOWLY = {  # how each phase is made to last, so that the database can go in the
 
 
 @pytest.fixture
+def soak(request: pytest.FixtureRequest) -> None:
+    """Asked for before anything is made ready."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("long stops, one in each phase; the short one is always run. Run it with --soak")
+
+
+@pytest.fixture
 def database(django_db_blocker) -> Iterator[Server]:
     """A PostgreSQL of the test's own, with nothing left out that makes it durable, in place of everybody's."""
     place = Path(tempfile.mkdtemp(prefix="vg-"))
@@ -151,9 +158,7 @@ def test_runs_in_every_phase_outlive_a_database_that_stops(database, providers, 
 
 
 @pytest.mark.parametrize("phase", [*SLOWLY, Phase.DONE])
-def test_ten_seconds_without_a_database(database, providers, dora, request, phase):
-    if not request.config.getoption("--soak"):
-        pytest.skip("four long stops; the short one is above. Run it with --soak")
+def test_ten_seconds_without_a_database(soak, database, providers, dora, phase):
     for number in range(4):
         start(dora, number, SLOWLY.get(phase, ""))
     with worker(database, providers):
