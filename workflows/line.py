@@ -10,7 +10,6 @@ waits turns begin at 0 again, for they are only compared among those who wait in
 """
 
 import datetime
-from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -74,7 +73,8 @@ def freed(attempt: Attempt) -> None:
     """The attempt has left its key, or the line of it: when that is written down, whoever is next looks at once."""
     owner = key_owner(attempt.provider)
     if attempt.phase not in BUSY and (limit := _limit(owner)):
-        transaction.on_commit(partial(_wake, owner, attempt.key_id, limit), robust=True)
+        key_id = attempt.key_id
+        transaction.on_commit(lambda: _wake(owner, key_id, limit), robust=True)  # no partial: Django asks its name
 
 
 def _limit(owner: str) -> int:

@@ -17,33 +17,28 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, models, transaction
-from django.db.models import Case, Count, F, When
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
 from crashpoint import crashpoint
 from credits import ledger
-from providers import catalog, keys
+from providers import catalog
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
 from workflows import (
     alarms,
+    answers,
     calls,
     claims,
     history,
     limits,
     line,
     looks,
-    reasons,
-    restored,
-    retries,
     settlement,
-    succession,
     tasks,
-    watch,
 )
 from workflows.models import Asset, Attempt, Step, Workflow
 from workflows.quote import Quote, quote
-from workflows.services import SERVICES
 from workflows.states import UNFINISHED, Status
 
 if TYPE_CHECKING:
@@ -130,27 +125,9 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
         for position, part in enumerate(quote.lines, start=1)
     )
     ledger.hold(user, quote.credits, reference=workflow.reference)
-    _stand_in_line(_attempt(workflow, steps[0], quote.prompt, number=1))
+    _stand_in_line(answers.new_attempt(workflow, steps[0], quote.prompt, number=1))
     tasks.nudge()
     return workflow
-
-
-def _attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Attempt:
-    """A new attempt, due at once, not saved yet; all that decides what is asked and paid is frozen on it."""
-    return Attempt(
-        step=step,
-        number=number,
-        user_id=workflow.user_id,
-        provider=step.provider,
-        model=step.model,
-        endpoint=catalog.get(step.model).endpoint,
-        key_id=keys.chosen(step.provider, workflow.user if step.own_key else None),
-        prompt=prompt,
-        options=workflow.options,
-        price=step.price,
-        phase=restored.first_phase(workflow, step.provider),
-        next_check_at=Now(),
-    )
 
 
 def _stand_in_line(attempt: Attempt) -> None:
@@ -348,20 +325,20 @@ def _write(call: calls.Call, result: calls.Result) -> calls.Call | None:
 
 
 def _answered(call: calls.Call, result: calls.Result, workflow: Workflow, attempt: Attempt) -> calls.Call | None:
-    following = _apply(workflow, attempt, call, result)
+    following = answers.apply(workflow, attempt, call, result)
     return _next_call(workflow, following) if following else None
 
 
 def _is_no_news(call: calls.Call, job: Job) -> bool:
     """Whether a look found what the one before it found: nothing to tell anybody, and no lock to take."""
-    same = job.id == call.attempt.job_id and _status(job) == call.attempt.status
+    same = job.id == call.attempt.job_id and answers.status_of(job) == call.attempt.status
     return type(call) is calls.Fetch and same and not job.status.is_final and job.status != JobStatus.UNKNOWN
 
 
 def _keep_looking(attempt: Attempt, job: Job) -> None:
     """Note how far a running job is, and when to look again, unless somebody has claimed or called it since."""
     attempt.looks += 1
-    after = Now() + datetime.timedelta(seconds=looks.after(attempt, _elapsed(attempt, attempt.now)))
+    after = Now() + datetime.timedelta(seconds=looks.after(attempt, answers.elapsed(attempt, attempt.now)))
     claims.held(attempt).update(
         looks=attempt.looks,
         looked=Now(),
@@ -375,11 +352,6 @@ def _keep_looking(attempt: Attempt, job: Job) -> None:
     )
 
 
-def _elapsed(attempt: Attempt, now: datetime.datetime) -> float:
-    """Seconds since the submit."""
-    return (now - (attempt.submitted or now)).total_seconds()
-
-
 def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     """Claim the attempt for the call that comes next, or end it when its time or its owner's patience is over.
 
@@ -389,17 +361,17 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
         _quarantine(workflow, attempt)
         return None
     if workflow.cancel_requested and attempt.phase == Phase.SUBMIT:
-        _stop(workflow, attempt)
+        answers.stop(workflow, attempt)
         return None
     if workflow.deadline < workflow.now:
-        _fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
+        answers.fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
     if attempt.phase == Phase.SUBMIT and not catalog.get(attempt.model).is_live:
-        following = _give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
+        following = answers.give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
         return _next_call(workflow, following) if following else None
     if attempt.phase == Phase.SUBMIT and (place := line.enter(attempt)):
         attempt.next_check_at = Now() + line.patience(place)
-        _save(attempt)
+        answers.save(attempt)
         return None
     make: type[calls.Call] = _CALLS[Phase(attempt.phase)]
     if workflow.cancel_requested and make is calls.Fetch:
@@ -419,7 +391,7 @@ def _quarantine(workflow: Workflow, attempt: Attempt) -> None:
         f"{claims.DEATHS} workers died while they had attempt {attempt.pk} of workflow {workflow.pk} in hand "
         f"({attempt.provider}, phase {attempt.phase}). It was ended, and its credits were given back.",
     )
-    _fail(workflow, attempt, Reason.QUARANTINED, f"{claims.DEATHS} workers died of it in phase {attempt.phase}")
+    answers.fail(workflow, attempt, Reason.QUARANTINED, f"{claims.DEATHS} workers died of it in phase {attempt.phase}")
 
 
 _CALLS: dict[Phase, type[calls.Call]] = {
@@ -432,202 +404,11 @@ _CALLS: dict[Phase, type[calls.Call]] = {
 
 def _enter(workflow: Workflow, step: Step) -> Asset | None:
     """A step is about to be submitted: say so, and give the image it starts from, if any."""
-    _begin(workflow, step)
+    answers.begin(workflow, step)
     if step.stage != Step.Stage.VIDEO:
         return None
     drawn = workflow.steps.filter(stage=Step.Stage.IMAGE).select_related("asset").first()
     return drawn.asset if drawn else workflow.image
-
-
-def _begin(workflow: Workflow, step: Step) -> None:
-    """Say on the rows of a step and its workflow that they are under way."""
-    if workflow.status == Status.PENDING:
-        history.move_workflow(workflow, Status.RUNNING)
-        workflow.save(update_fields=["status", "reason"])
-    if step.status == Status.PENDING:
-        history.move_step(workflow, step, Status.RUNNING)
-        step.started = workflow.now
-        step.save(update_fields=["status", "reason", "started"])
-
-
-# --- Answers -----------------------------------------------------------------------------------------------
-
-
-def _apply(workflow: Workflow, attempt: Attempt, call: calls.Call, result: calls.Result) -> Attempt | None:
-    """Write an answer down; the attempt that is due right away, if any, which is not saved yet."""
-    match result:
-        case ProviderError():
-            return _apply_error(workflow, attempt, call, result)
-        case Job():
-            return _apply_job(workflow, attempt, call, result)
-        case Asset():
-            return _succeed(workflow, attempt, asset=result)
-        case None:  # it was surely never accepted, so submitting it is safe
-            return _next_phase(attempt, Phase.SUBMIT)
-
-
-def _status(job: Job) -> Status:
-    """Where an unfinished job stands, in the words of an attempt."""
-    return Status.QUEUED if job.status == JobStatus.QUEUED else Status.RUNNING
-
-
-def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: ProviderError) -> Attempt | None:
-    tries = retries.count(attempt, error)
-    attempt.detail = error.detail
-    match retries.decide(error, phase=call.phase, tries=tries):
-        case retries.Again(after):
-            left = (workflow.deadline - workflow.now).total_seconds()
-            _look_again(attempt, call.phase, after=min(after, max(left, 1)), tries=tries, reason=error.reason)
-        case retries.LookUp(after):
-            _look_again(attempt, Phase.SUBMITTING, after=after, reason=error.reason)
-        case retries.GiveUp(reason):
-            proven = call.phase == Phase.SUBMIT and not error.sent
-            return _give_up(workflow, attempt, reason, error.detail, proven=proven)
-    return None
-
-
-def _apply_job(workflow: Workflow, attempt: Attempt, call: calls.Call, job: Job) -> Attempt | None:
-    attempt.job_id, attempt.handle = job.id, dict(job.handle) or attempt.handle
-    attempt.queue_position, attempt.cost = job.position, attempt.cost if job.cost is None else job.cost
-    attempt.submitted = attempt.submitted or workflow.now
-    _begin(workflow, attempt.step)  # it has begun, unless it is found where we don't remember to have begun it
-    if call.phase == Phase.FETCH:
-        attempt.looks += 1
-    if job.status == JobStatus.SUCCEEDED:
-        return _apply_output(workflow, attempt, job)
-    if job.status == JobStatus.FAILED:
-        return _give_up(workflow, attempt, job.reason or Reason.OTHER, job.detail, proven=True)
-    if job.status == JobStatus.CANCELED:
-        _stop(workflow, attempt)
-        return None
-    _apply_progress(workflow, attempt, job)
-    return attempt if workflow.cancel_requested and not isinstance(call, calls.Cancel) else None
-
-
-def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | None:
-    try:
-        output = SERVICES[attempt.step.stage].keep(job)
-    except ProviderError as error:
-        return _give_up(workflow, attempt, error.reason, error.detail)
-    if output.text:
-        return _succeed(workflow, attempt, text=output.text)
-    crashpoint("completed.seen")
-    attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
-    attempt.progress, attempt.made = None, workflow.now
-    return _next_phase(attempt, Phase.STORE)
-
-
-def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
-    if job.status == JobStatus.UNKNOWN:
-        log.warning("%s reports a status we have no word for: %s", attempt.provider, job.detail)
-    if (status := _status(job)) != attempt.status:
-        history.move_attempt(workflow, attempt, status)
-    attempt.progress, attempt.looked = job.progress, workflow.now
-    _look_again(attempt, Phase.FETCH, after=looks.after(attempt, _elapsed(attempt, workflow.now)))
-
-
-def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
-    attempt.phase, attempt.tries, attempt.reason = phase, 0, ""
-    line.freed(attempt)
-    return attempt
-
-
-def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0, reason: str = "") -> None:
-    """Have it looked at again; `reason`: what stood in the way this time, for staff and for `retries.count`."""
-    attempt.phase, attempt.tries, attempt.reason = phase, tries, reason
-    attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
-    line.freed(attempt)
-    _save(attempt)
-
-
-def _save(attempt: Attempt) -> None:
-    """Keep a new attempt, or write down what came of a claim."""
-    if attempt._state.adding:
-        attempt.save(force_insert=True)
-    else:
-        claims.write(attempt)
-
-
-# --- Ends --------------------------------------------------------------------------------------------------
-
-
-def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Asset | None = None) -> Attempt | None:
-    step = attempt.step
-    if asset is not None:
-        asset.user_id = workflow.user_id
-        asset.save(force_insert=True)
-    step.text, step.asset = text, asset
-    _end(workflow, attempt, Status.SUCCEEDED)
-    return _go_on(workflow, step, text or attempt.prompt)
-
-
-def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
-    """The attempt of the step after this one; when there is none or nobody wants it any more, the end of the run."""
-    later = workflow.steps.filter(position__gt=step.position).order_by("position")
-    following = later.annotate(made=Count("attempts")).first()
-    if following is None or workflow.cancel_requested:
-        settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
-        return None
-    return _attempt(workflow, following, prompt, number=following.made + 1)
-
-
-def _give_up(
-    workflow: Workflow, attempt: Attempt, reason: Reason, detail: str, *, proven: bool = False
-) -> Attempt | None:
-    """End a failed attempt, and the run with it, unless something can be done: then the attempt that does it.
-
-    Another model takes over only when it is `proven` that this one will deliver nothing, and for no higher price.
-    """
-    if proven:
-        attempt.phase = Phase.DONE  # nothing more comes of it, and nobody has to watch
-    if workflow.cancel_requested:
-        return _fail(workflow, attempt, reason, detail)
-    attempt.detail = detail
-    if proven and (model := succession.successor(workflow, attempt.step, reason)):
-        return _hand_over(workflow, attempt, model, reason)
-    if attempt.step.stage == Step.Stage.ENHANCE and not reasons.TABLE[reason].users:
-        _end(workflow, attempt, Status.FAILED, reason)
-        return _go_on(workflow, attempt.step, workflow.prompt)  # the user's own words are words too
-    return _fail(workflow, attempt, reason, detail)
-
-
-def _hand_over(workflow: Workflow, attempt: Attempt, model: catalog.Model, reason: Reason) -> Attempt:
-    """End the attempt, and let the step be done by another model."""
-    _end_attempt(workflow, attempt, Status.FAILED, reason)
-    attempt.step.provider, attempt.step.model = model.provider, model.slug
-    attempt.step.save(update_fields=["provider", "model"])
-    return _attempt(workflow, attempt.step, attempt.prompt, number=attempt.number + 1)
-
-
-def _fail(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> Attempt | None:
-    """End the attempt and the run."""
-    attempt.detail = detail
-    _end(workflow, attempt, Status.FAILED, reason)
-    settlement.finish(workflow, Status.FAILED, reason)
-    return None
-
-
-def _stop(workflow: Workflow, attempt: Attempt) -> None:
-    _end(workflow, attempt, Status.CANCELED)
-    settlement.finish(workflow, Status.CANCELED)
-
-
-def _end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") -> None:
-    _end_attempt(workflow, attempt, status, reason)
-    history.move_step(workflow, attempt.step, status, reason)
-    attempt.step.finished = attempt.finished
-    attempt.step.save()
-
-
-def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
-    history.move_attempt(workflow, attempt, status, reason)
-    attempt.watch_until = watch.until(attempt, workflow.now)
-    attempt.phase, attempt.next_check_at, attempt.progress, attempt.queue_position = Phase.DONE, None, None, None
-    attempt.finished = workflow.now
-    line.freed(attempt)
-    _save(attempt)
-    for output in attempt.outputs if attempt.watch_until is None else ():
-        transaction.on_commit(partial(watch.discard, output["location"]))
 
 
 def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
@@ -643,7 +424,7 @@ def deliver_late(attempt_id: UUID, asset: Asset) -> bool:
         attempt.step.asset = asset
         # The reason stays beside the success: so it was made, but late, and `settlement` charges nothing.
         reason = attempt.reason or Reason.OTHER
-        _end(workflow, attempt, Status.SUCCEEDED, reason)
+        answers.end(workflow, attempt, Status.SUCCEEDED, reason)
         if not workflow.steps.filter(position__gt=step.position).exists():
             history.move_workflow(workflow, Status.SUCCEEDED, reason)
             workflow.save(update_fields=["status", "reason"])
@@ -680,7 +461,7 @@ def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
         attempt = _attempts(workflow).select_for_update(of=("self",)).first()
         if attempt:
             claims.seize(attempt)  # whoever has it in hand shall not write over this
-            _fail(workflow, attempt, Reason.OTHER, detail)
+            answers.fail(workflow, attempt, Reason.OTHER, detail)
     return workflow
 
 
@@ -698,7 +479,7 @@ def retry(workflow_id: UUID | str) -> Workflow:
         _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
         history.write(workflow)  # so that this start is counted
-        _stand_in_line(_attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1))
+        _stand_in_line(answers.new_attempt(workflow, missing[0], written, number=missing[0].attempts.count() + 1))
         tasks.nudge()
         crashpoint("retry.written")
     return workflow
