@@ -7,6 +7,7 @@ list price. Times are those of the database's clock, of which there is one.
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -112,7 +113,10 @@ class Entry(models.Model):
         verbose_name = _("entry")
         verbose_name_plural = _("entries")
         ordering = ["-created", "-id"]
-        indexes = [models.Index(fields=["account", "-created"], name="entry_account_newest")]
+        indexes = [
+            models.Index(fields=["account", "-created"], name="entry_account_newest"),
+            BrinIndex(fields=["created"], pages_per_range=32, autosummarize=True, name="entry_by_time"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(balance_after__gte=0), name="entry_balance_not_negative"),
             models.CheckConstraint(

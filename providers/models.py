@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -95,7 +96,10 @@ class ProviderCall(models.Model):
     class Meta:
         verbose_name = _("provider call")
         verbose_name_plural = _("provider calls")
-        indexes = [models.Index(fields=["provider", "-at"], name="providercall_newest")]
+        indexes = [
+            models.Index(fields=["provider", "-at"], name="providercall_newest"),
+            BrinIndex(fields=["at"], pages_per_range=32, autosummarize=True, name="providercall_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} {self.operation} {self.status}"

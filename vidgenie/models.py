@@ -1,4 +1,6 @@
-"""API tokens (knox makes the digest, we add what their owner wants to see), and how often each caller asked."""
+"""API tokens (knox makes the digest, we add what their owner wants to see), how often each caller asked, and what
+monitoring keeps: sums of what is past, and the memory of each process.
+"""
 
 from django.db import models
 from django.utils import timezone
@@ -35,3 +37,30 @@ class RequestCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller}: {self.count}"
+
+
+class Tally(models.Model):
+    """Sums of lines that were written before a certain time; see `tallies.py`."""
+
+    source = models.CharField(primary_key=True, max_length=20)
+    until = models.DateTimeField(help_text="lines from here on are not in the sums")
+    numbers = models.JSONField(default=dict, help_text="by labels, as a JSON list")
+
+    def __str__(self) -> str:
+        return f"{self.source} until {self.until}"
+
+
+class ProcessMemory(models.Model):
+    """What a process of ours last said of its memory. Unlogged: see the migration."""
+
+    part = models.CharField(max_length=10, help_text="web, clock, queue or renderer")
+    host = models.CharField(max_length=80)
+    pid = models.PositiveIntegerField()
+    resident = models.BigIntegerField(help_text="bytes")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["host", "pid"], name="processmemory_one_per_process")]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.host}:{self.pid}"

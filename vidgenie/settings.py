@@ -4,6 +4,7 @@ One file on purpose: an operator looks in one place. Each variable read here is 
 `.env.test.example`; a test keeps the two equal.
 """
 
+import ipaddress
 import math
 import re
 from pathlib import Path
@@ -66,6 +67,14 @@ def rate(name: str, default: str) -> str:
     if not re.fullmatch(r"[1-9]\d{0,8}/(s|sec|m|min|h|hour|d|day)", value):
         raise ImproperlyConfigured(f"{name} is {value!r}; it must look like 600/min")
     return value
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The value of NAME as addresses and networks, by comma."""
+    try:
+        return [ipaddress.ip_network(value.strip()) for value in env.list(name, default=[])]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}. It takes addresses and networks such as 10.0.0.0/8.") from error
 
 
 # --- Where we are ------------------------------------------------------------------------------------------
@@ -185,8 +194,10 @@ else:
     DATABASES = {"default": embedded.database_settings(BASE_DIR)}
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    options="-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    connect_timeout=10,  # seconds; a network that is dead says nothing, and nobody may wait for it for ever
+    tcp_user_timeout=45_000,  # milliseconds; more than a statement may take
 )
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
@@ -223,9 +234,10 @@ SIGNUP_CREDITS = not_negative("SIGNUP_CREDITS", 300)  # credits a new account st
 WORKFLOWS_IN_FLIGHT_PER_USER = not_negative("WORKFLOWS_IN_FLIGHT_PER_USER", 50)  # 0: no limit
 WORKFLOWS_PER_DAY_PER_USER = not_negative("WORKFLOWS_PER_DAY_PER_USER", 500)  # 0: no limit
 WORKFLOW_DEADLINE_MINUTES = positive("WORKFLOW_DEADLINE_MINUTES", 60)
-LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one worker looks at, at once
+CLOCK_PROCESSES = positive("CLOCK_PROCESSES", 2)  # of each worker: a process of Python keeps one core busy at most
+LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one clock looks at, at once
 SUBMIT_THREADS = positive("SUBMIT_THREADS", 200)  # submits at once; some providers answer them after a minute
-STORE_THREADS = positive("STORE_THREADS", 4)  # results that one worker brings home at once
+STORE_THREADS = positive("STORE_THREADS", 4)  # results that one clock brings home at once
 CLOCK_CONNECTIONS = positive("CLOCK_CONNECTIONS", 20)  # to the database, shared by all these threads
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
@@ -387,6 +399,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_TLS_PROXY", default=False) else None
 SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked from within, past the proxy that ends TLS
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
@@ -432,6 +445,16 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["vidgenie.openapi.add_problems"],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
+
+# --- Monitoring --------------------------------------------------------------------------------------------
+# /metrics and the details of /readyz are for who has the token or comes from one of the addresses, and nobody else.
+
+METRICS_TOKEN = secret("METRICS_TOKEN")
+METRICS_ALLOW = networks("METRICS_ALLOW")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured("METRICS_TOKEN is too short: use 20 random characters or more.")
+SENTRY_DSN = secret("SENTRY_DSN")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 
 # --- Logs --------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import datetime
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
@@ -323,7 +324,10 @@ class Transition(models.Model):
         verbose_name = _("transition")
         verbose_name_plural = _("transitions")
         ordering = ["pk"]
-        indexes = [models.Index(fields=["at"], condition=Q(stage="", new="pending"), name="transition_tried_again")]
+        indexes = [
+            models.Index(fields=["at"], condition=Q(stage="", new="pending"), name="transition_tried_again"),
+            BrinIndex(fields=["at"], pages_per_range=32, autosummarize=True, name="transition_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.stage or 'workflow'}: {self.old} → {self.new}"

@@ -21,6 +21,7 @@ from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
 from providers import journal, pool
 from providers.adapters import sandbox
+from vidgenie import memory
 from vidgenie.processes import die_with_parent
 from workflows import pipeline, tasks, workers
 from workflows.clock import Clock
@@ -38,7 +39,15 @@ class Command(BaseCommand):
         parser.add_argument("part", choices=PARTS)
 
     def handle(self, *, part: str, **options: Any) -> None:
+        if part == "queue":  # it forks, which threads would not survive
+            post_spawn.connect(_tell_memory, weak=False)
+        else:
+            memory.keep_telling(part)
         PARTS[part](_Stop())
+
+
+def _tell_memory(**told: Any) -> None:
+    memory.keep_telling("queue")
 
 
 class _Stop:
