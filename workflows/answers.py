@@ -120,9 +120,9 @@ def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
 def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0, reason: str = "") -> None:
     """Have it looked at again; `reason`: what stood in the way this time, for staff and for `retries.count`."""
     attempt.phase, attempt.tries, attempt.reason = phase, tries, reason
-    attempt.next_check_at = Now() + datetime.timedelta(seconds=after)
+    attempt.next_check_at = attempt.now + datetime.timedelta(seconds=after)
     line.freed(attempt)
-    save(attempt)
+    claims.write(attempt, unless_called=True)
 
 
 def save(attempt: Attempt) -> None:

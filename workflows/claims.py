@@ -28,7 +28,13 @@ _FROZEN = {
     "id", "step", "number", "user", "turn", "provider", "model", "endpoint", "prompt", "options", "price", "key",
     "created",
 }  # fmt: skip
-_WRITTEN = [field.attname for field in Attempt._meta.concrete_fields if field.name not in _FROZEN]
+_WRITTEN = [field for field in Attempt._meta.concrete_fields if field.name not in {*_FROZEN, "next_check_at"}]
+# Composing this anew for every write would cost more than the write.
+_UPDATE = f"""
+UPDATE workflows_attempt SET {", ".join(f"{field.column} = %s" for field in _WRITTEN)},
+    next_check_at = CASE WHEN %s AND next_check_at <= STATEMENT_TIMESTAMP() THEN next_check_at ELSE %s END
+WHERE id = %s AND fence = %s
+"""  # noqa: S608 (the names are those of our own columns)
 
 
 class Stale(Exception):
@@ -107,17 +113,21 @@ def held(attempt: Attempt) -> "QuerySet[Attempt]":
     return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence)
 
 
-def write(attempt: Attempt) -> None:
-    """Write down what came of a claim, and let go of it. Raises Stale."""
+def write(attempt: Attempt, *, unless_called: bool = False) -> None:
+    """Write down what came of a claim, and let go of it. Raises Stale.
+
+    `unless_called`: who was called meanwhile, since there is news, is left due at once.
+    """
     attempt.unanswered, attempt.worker_id = 0, None
-    _write(attempt, attempt.fence)
+    _write(attempt, attempt.fence, unless_called=unless_called)
 
 
 def renew(attempt: Attempt, phase: str) -> None:
     """Write an attempt down and claim it, or claim it again, for the call of this phase. Raises Stale."""
     fence = attempt.fence
-    attempt.fence, attempt.unanswered, attempt.worker_id = fence + 1, 1, workers.me()
-    attempt.next_check_at = Now() + lease(phase)
+    # A claim that only becomes another has not been answered, and those before it haven't either.
+    attempt.fence, attempt.unanswered, attempt.worker_id = fence + 1, max(attempt.unanswered, 1), workers.me()
+    attempt.next_check_at = attempt.now + lease(phase)
     if attempt._state.adding:
         attempt.save(force_insert=True)
     else:
@@ -131,10 +141,12 @@ def seize(attempt: Attempt) -> None:
     _write(attempt, fence)
 
 
-def _write(attempt: Attempt, fence: int) -> None:
-    values = {name: getattr(attempt, name) for name in _WRITTEN}
-    if not Attempt.objects.filter(pk=attempt.pk, fence=fence).update(**values):
-        raise Stale(f"attempt {attempt.pk}")
+def _write(attempt: Attempt, fence: int, *, unless_called: bool = False) -> None:
+    values = [field.get_db_prep_save(getattr(attempt, field.attname), connection) for field in _WRITTEN]
+    with connection.cursor() as cursor:
+        cursor.execute(_UPDATE, [*values, unless_called, attempt.next_check_at, attempt.pk, fence])
+        if not cursor.rowcount:
+            raise Stale(f"attempt {attempt.pk}")
 
 
 def is_deadly(attempt: Attempt) -> bool:

@@ -6,6 +6,8 @@ alone, under the workflow's row lock.
 
 from collections.abc import Sequence
 
+from django.db.models import F
+
 from crashpoint import crashpoint
 from credits import ledger
 from credits.models import Hold
@@ -68,4 +70,5 @@ def _settle(workflow: Workflow, steps: list[Step]) -> None:
     ledger.settle(hold, sum(due.values()), key=f"settle:{hold.pk}")
     for step, amount in due.items():
         step.charged = amount
-    Step.objects.bulk_update([step for step in due if step.charged], ["charged"])
+    # Of a step all is owed or nothing: see the policy.
+    Step.objects.filter(pk__in=[step.pk for step in due if step.charged]).update(charged=F("price"))

@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant(
         "a write needs no fence",
         "workflows/claims.py",
-        "Attempt.objects.filter(pk=attempt.pk, fence=fence).update(**values)",
-        "Attempt.objects.filter(pk=attempt.pk).update(**values)",
+        "WHERE id = %s AND fence = %s\n",
+        "WHERE id = %s AND %s IS NOT NULL\n",
         ("tests/workflows/test_claims.py::test_a_stale_write_changes_nothing",),
     ),
     Mutant(
