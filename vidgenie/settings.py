@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 import crashpoint
-from vidgenie import embedded
+from vidgenie import embedded, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -456,6 +456,8 @@ if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
 SENTRY_DSN = secret("SENTRY_DSN")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 
+REPORT_MAX_AGE_DAYS = positive("REPORT_MAX_AGE_DAYS", 7)  # until `manage.py launch_readiness` wants a report anew
+
 # --- Logs --------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
@@ -471,9 +473,7 @@ LOGGING = {
     "formatters": {
         "lines": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.processors.JSONRenderer()
-            if PRODUCTION
-            else structlog.dev.ConsoleRenderer(colors=False),
+            "processors": logs.write(as_json=PRODUCTION),
             "foreign_pre_chain": _NOTES,
         }
     },

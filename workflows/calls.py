@@ -5,19 +5,23 @@ nothing, or the ProviderError that came of it.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import IO, ClassVar
 from uuid import UUID
 
 from django.core.files.storage import default_storage
+from structlog.contextvars import bound_contextvars
 
 from providers import gateway
 from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason, Status
 from workflows import media, retries
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
+
+START = 10.0  # seconds after its claim in which a submit may begin; the rest of its lease is for its answer
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ class Call:
     phase: ClassVar[Attempt.Phase]
     attempt: Attempt
     image: Asset | None = None
+    claimed: float = field(default_factory=time.monotonic)
 
     @property
     def stage(self) -> str:
@@ -53,7 +58,11 @@ class Call:
         return JobRef(self.attempt.job_id, self.attempt.endpoint, self.attempt.handle)
 
     def __call__(self) -> Result:
-        """Make the call; never raises for what the outside world does."""
+        """Make the call; never raises for what the outside world does. What is logged meanwhile says whose it is."""
+        with bound_contextvars(workflow_id=str(self.attempt.step.workflow_id), attempt_id=str(self.attempt.pk)):
+            return self._answer()
+
+    def _answer(self) -> Result:
         try:
             return self.make()
         except ProviderError as error:
@@ -81,6 +90,8 @@ class Submit(Call):
     def make(self) -> Job:
         """The job, as accepted."""
         request = self._request()
+        if time.monotonic() > self.claimed + START:  # by the time of its answer somebody else might have the claim
+            raise retries.TooLate("it was not sent in time")
         try:
             return gateway.submit(self.attempt.provider, request, key=self.attempt.key_id)
         except OSError as error:  # whatever it was, it came after the request may have gone out
