@@ -62,6 +62,11 @@ class Program:
             preexec_fn=die_with_parent,  # noqa: PLW1509 (there is one thread when programs are started)
         )
 
+    @property
+    def pid(self) -> int | None:
+        """Of its process, which may have ended; None before the first start."""
+        return self.process.pid if self.process else None
+
     def exit_code(self) -> int | None:
         """None while it runs."""
         return self.process.poll() if self.process else None

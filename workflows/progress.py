@@ -6,6 +6,7 @@ has been due for long and does not move, and by canaries: messages that do nothi
 is no fault. What complains twice in a row has to be started anew.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -38,13 +39,17 @@ class Signs:
     overdue: Overdue = frozenset()  # what anybody could have taken long ago
 
 
-def signs(part: str, family: UUID, patience: float) -> Signs:
-    """What the rows say now of this part of this worker; an attempt is overdue after `patience` seconds."""
+def signs(part: str, family: UUID, patience: float, pid: int | None = None) -> Signs:
+    """What the rows say now of this part of this worker; an attempt is overdue after `patience` seconds.
+
+    `pid`: of the one process that is meant, where a part has several that are alike.
+    """
     mine = Worker.objects.filter(part=part, family=family)
+    mine = mine if pid is None else mine.filter(pid=pid)
     last = mine.aggregate(seen=_since(Max("seen")), worked=_since(Max("worked")))
     if last["seen"] is None:
         return Signs()
-    in_hand = claimed(family).filter(worker__part=part, next_check_at__gt=Now()).exists()
+    in_hand = Attempt.objects.filter(worker__in=mine, next_check_at__gt=Now()).exists()
     overdue = _overdue(patience) if part == Worker.Part.CLOCK else frozenset()
     return Signs(last["seen"].total_seconds(), last["worked"].total_seconds(), in_hand, overdue)
 
@@ -77,13 +82,21 @@ def paid_calls(family: UUID) -> dict[str, float]:
     return {row["provider"]: -row["past"].total_seconds() for row in longest}
 
 
-def bury(family: UUID, part: str | None = None, *, before: float = 0.0, innocent: bool = False) -> None:
+def bury(
+    family: UUID,
+    part: str | None = None,
+    *,
+    before: float = 0.0,
+    spared: Sequence[int] = (),
+    innocent: bool = False,
+) -> None:
     """Make due at once what was claimed by processes that are known to have ended, and forget their rows.
 
-    `before`: only those that were started so many seconds ago, or earlier. `innocent`: they ended because they were
-    told to, so no attempt is suspected of having killed them.
+    `before`: only those that were started so many seconds ago, or earlier. `spared`: the ids of processes of the same
+    part that live. `innocent`: they ended because they were told to, so no attempt is suspected of having killed them.
     """
     dead = Worker.objects.filter(family=family, started__lte=Now() - timedelta(seconds=before))
+    dead = dead.exclude(pid__in=spared)
     if part:
         dead = dead.filter(part=part)
     left: dict[str, Any] = {"next_check_at": Now(), "worker": None} | ({"unanswered": 0} if innocent else {})

@@ -2,18 +2,22 @@
 
 import time
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
 from django.db import OperationalError
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from vidgenie.management.commands import worker
 from vidgenie.management.commands.worker import Command, Guard
 from vidgenie.processes import Program
 from workflows import progress, tasks
+from workflows.models import Worker
 from workflows.progress import Signs
 
 SILENT = Signs(seen=99, worked=99)
@@ -29,6 +33,13 @@ class Patient(Program):
 
     def end(self) -> None:
         done.append(f"ended {self.name}")
+
+
+@dataclass
+class Process:
+    """Of a program, as far as it is looked at."""
+
+    pid: int
 
 
 done: list[str] = []
@@ -74,6 +85,24 @@ def test_what_complains_twice_is_ended_and_started_anew_alone(
     said = f"The clock lives and gets nothing done: {why}. Ending it and starting it anew."
     assert done == [said, "ended clock"]
     assert [message.subject for message in mail.outbox] == ["[Django] The clock of a worker was started anew"]
+
+
+def test_of_two_clocks_only_the_one_that_hangs_is_started_anew(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
+    programs = [Patient("clock", [], process=Process(7)), Patient("clock 2", [], process=Process(8))]
+    for pid in (7, 8):
+        Worker.objects.create(part="clock", pid=pid, family=guard.family)
+    Worker.objects.update(started=Now() - timedelta(hours=2))
+    Worker.objects.filter(pid=8).update(seen=Now() - timedelta(seconds=99))
+    two = Guard(programs, done.append)
+    two.family = guard.family
+    two.start()
+    for _ in range(2):
+        for judge in two.judges.values():
+            judge.began = time.monotonic() - 3600
+        two.next_look = 0
+        two.look()
+    assert done[1:] == ["ended clock 2"]
+    assert [row.pid for row in Worker.objects.all()] == [7], "what the other has in hand is left alone"
 
 
 def test_a_database_that_is_away_says_nothing_of_anybody(guard: Guard, monkeypatch: pytest.MonkeyPatch) -> None:

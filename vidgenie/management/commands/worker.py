@@ -23,12 +23,14 @@ from providers.checks import require_openable_keys
 from vidgenie.checks import require_a_sound_queue
 from vidgenie.processes import Program, Wish, keep_alive, replace, stop_together
 from workflows import alarms, progress, tasks, workers
+from workflows.models import Worker
 from workflows.progress import Judge
 
 PAUSE = 2.0  # seconds to wait for a database that is away
 PATIENCE = 15.0  # seconds for parts to stop in, when no paid call is in hand
 
 PARTS = ("queue", "clock", "renderer")
+JUDGED = ("queue", "clock")
 CANARIES = 2  # for each queue there is: one of them may be quick and take what was meant for another
 
 log = logging.getLogger(__name__)
@@ -80,8 +82,8 @@ class Guard:
         self.say = say
         self.family = uuid.uuid4()
         self.patience = float(settings.WORKER_PATIENCE_SECONDS)
-        judged = [program for program in programs if program.name in ("queue", "clock")]
-        self.judges = {program.name: Judge(program.name, self.patience, time.monotonic()) for program in judged}
+        judged = {program.name: _part_of(program) for program in programs if _part_of(program) in JUDGED}
+        self.judges = {name: Judge(part, self.patience, time.monotonic()) for name, part in judged.items()}
         self.started: dict[str, float] = {}
         self.next_look = 0.0
         self.blind = False
@@ -115,7 +117,8 @@ class Guard:
     def _judge(self, program: Program, judge: Judge) -> None:
         if self.started[program.name] != program.started:  # it died, and was started again
             self._begins(program, judge)
-        why = judge.hears(progress.signs(program.name, self.family, self.patience), time.monotonic())
+        pid = program.pid if judge.part == Worker.Part.CLOCK else None
+        why = judge.hears(progress.signs(judge.part, self.family, self.patience, pid), time.monotonic())
         if why:
             crashpoint("guard.killing")
             replace(program, why, self.say)
@@ -127,8 +130,9 @@ class Guard:
     def _begins(self, program: Program, judge: Judge) -> None:
         self.started[program.name] = program.started
         judge.begins(program.started)
-        progress.bury(self.family, program.name, before=time.monotonic() - program.started)
-        if program.name == "queue":
+        others = [other.pid for other in self.programs if other is not program and other.pid is not None]
+        progress.bury(self.family, judge.part, before=time.monotonic() - program.started, spared=others)
+        if judge.part == Worker.Part.QUEUE:
             tasks.take_back()
 
     def stop(self, wish: Wish) -> None:
@@ -166,10 +170,14 @@ class Guard:
 
 
 def _programs(only: list[str] | None) -> list[Program]:
-    parts = ["queue", "clock", *["renderer"] * settings.SANDBOX_RENDERERS]
-    return [_program(part) for part in parts if part in (only or PARTS)]
+    counts = {"queue": 1, "clock": settings.CLOCK_PROCESSES, "renderer": settings.SANDBOX_RENDERERS}
+    return [_program(part, number) for part in PARTS if part in (only or PARTS) for number in range(counts[part])]
 
 
-def _program(part: str) -> Program:
+def _program(part: str, number: int) -> Program:
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "worker_part", part]
-    return Program(part, command, gives_up=False)
+    return Program(f"{part} {number + 1}" if number else part, command, gives_up=False)
+
+
+def _part_of(program: Program) -> str:
+    return program.name.partition(" ")[0]
