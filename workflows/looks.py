@@ -9,7 +9,7 @@ import datetime
 import time
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 from uuid import UUID
 
@@ -35,14 +35,15 @@ class History:
     """How long renders took, in seconds, shortest first."""
 
     seconds: tuple[float, ...]
+    is_guessed: bool = field(default=False, compare=False)  # in part at least
 
     @classmethod
     def expected(cls, seconds: float) -> Self:
         """What one expects of a model that usually takes so long."""
-        return cls(tuple(seconds * RANGE ** (step / (ENOUGH - 1) - 0.5) for step in range(ENOUGH)))
+        return cls(tuple(seconds * RANGE ** (step / (ENOUGH - 1) - 0.5) for step in range(ENOUGH)), is_guessed=True)
 
     def __add__(self, other: "History") -> "History":
-        return History(tuple(sorted(self.seconds + other.seconds)))
+        return History(tuple(sorted(self.seconds + other.seconds)), self.is_guessed or other.is_guessed)
 
     def percentile(self, percent: float) -> float:
         """The time within which so many of a hundred were made."""
@@ -125,9 +126,15 @@ def _plan(attempt: Attempt) -> Plan:
     key = (attempt.model, *_kind(attempt.options))
     until, known = _plans.get(key, (0.0, None))
     if known is None or time.monotonic() > until:
-        known = plan(history(attempt), ADAPTERS[attempt.provider].shortest_look)
+        known = _made(history(attempt), ADAPTERS[attempt.provider].shortest_look)
         _plans[key] = time.monotonic() + FRESH, known
     return known
+
+
+def _made(known: History, shortest: float) -> Plan:
+    """Where it is a guess, the first few renders are looked at sooner as well: it may be far too late."""
+    planned = plan(known, shortest)
+    return planned.exploring() if known.is_guessed else planned
 
 
 def forget() -> None:

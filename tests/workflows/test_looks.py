@@ -309,6 +309,14 @@ def test_too_few_renders_are_filled_up_with_what_the_catalog_expects(step):
     assert (found[0], found[-1]) == pytest.approx((30, 120))  # a minute, as for every model that is not in the catalog
 
 
+def test_as_long_as_one_only_guesses_one_looks_sooner_as_well(step):
+    attempts(step, [100.0] * 19)
+    assert looks.after(running(), 0.0) < 15
+    looks.forget()
+    attempts(step, [100.0])
+    assert looks.after(running(), 0.0) > 80
+
+
 def test_the_next_look_follows_the_plan(step):
     attempts(step, [100.0] * 100, looked=99.0)
     first = looks.after(running(), 0.0)
