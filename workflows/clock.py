@@ -88,7 +88,8 @@ class Clock:
 
     def stop(self) -> None:
         """Take nothing new."""
-        self.stopping.set()
+        with self.placing:  # nobody is just about to give a call to a lane that is being closed
+            self.stopping.set()
         self.awake.set()
 
     def tick(self) -> float:
@@ -169,3 +170,5 @@ def _deliver_late(attempt_id: UUID) -> None:
     except Exception:
         log.exception("A late look at attempt %s failed; another will come.", attempt_id)
         connections.close_all()
+    finally:
+        pool.release()

@@ -9,7 +9,7 @@ Locks are taken in one order: workflow, attempt, key (see `line`), account.
 import datetime
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
@@ -224,13 +224,17 @@ def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
     if attempt.phase == Phase.FETCH:
         _bring_forward(Attempt.objects.filter(pk=attempt.pk))
         return
+    _name_job(attempt, job_id)
+
+
+def _name_job(attempt: Attempt, job_id: str, handle: Mapping[str, str] | None = None) -> None:
     try:
-        _name_job(attempt, job_id)
+        _write_job(attempt, job_id, handle)
     except IntegrityError:
-        log.warning("%s names job %s for attempt %s; it is another's.", provider, job_id, attempt.pk)
+        log.warning("%s names job %s for attempt %s; it is another's.", attempt.provider, job_id, attempt.pk)
 
 
-def _name_job(attempt: Attempt, job_id: str) -> None:
+def _write_job(attempt: Attempt, job_id: str, handle: Mapping[str, str] | None) -> None:
     with _locked(attempt.step.workflow_id) as workflow:
         lost = Attempt.objects.filter(pk=attempt.pk).filter(
             models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, watch_until__isnull=False)
@@ -239,9 +243,10 @@ def _name_job(attempt: Attempt, job_id: str) -> None:
         if found is None:
             return
         found.job_id, found.submitted = job_id, found.submitted or workflow.now
+        found.handle = dict(handle or found.handle)
         crashpoint("heard.written")
         if found.phase == Phase.DONE:
-            found.save(update_fields=["job_id", "submitted"])
+            found.save(update_fields=["job_id", "submitted", "handle"])
             tasks.deliver_late(found.pk)
             return
         found.phase, found.tries, found.next_check_at = Phase.FETCH, 0, workflow.now
@@ -271,8 +276,12 @@ def call_for(attempt: Attempt) -> calls.Call | None:
     return _guarded(attempt, _next_call)
 
 
-def _guarded(attempt: Attempt, change: Callable[[Workflow, Attempt], calls.Call | None]) -> calls.Call | None:
-    """Change a workflow under its lock, as long as nobody has claimed the attempt since."""
+def _guarded(
+    attempt: Attempt,
+    change: Callable[[Workflow, Attempt], calls.Call | None],
+    otherwise: Callable[[], None] = lambda: None,
+) -> calls.Call | None:
+    """Change a workflow under its lock, as long as nobody has claimed the attempt since; `otherwise` do that."""
     try:
         with transaction.atomic(durable=True):
             if (mine := _mine(attempt)) is not None:
@@ -282,6 +291,7 @@ def _guarded(attempt: Attempt, change: Callable[[Workflow, Attempt], calls.Call 
     except claims.Stale:
         pass  # between the look and the write
     log.info("What came late for attempt %s was set aside.", attempt.pk)
+    otherwise()
     return None
 
 
@@ -338,7 +348,7 @@ def _write(call: calls.Call, result: calls.Result) -> calls.Call | None:
         _keep_looking(call.attempt, result)
         return None
     try:
-        return _guarded(call.attempt, partial(_answered, call, result))
+        return _guarded(call.attempt, partial(_answered, call, result), partial(_set_aside, call, result))
     except IntegrityError:
         if not isinstance(result, Job):
             raise
@@ -352,6 +362,12 @@ def _answered(call: calls.Call, result: calls.Result, workflow: Workflow, attemp
         attempt.unanswered = 0
     following = answers.apply(workflow, attempt, call, result)
     return _next_call(workflow, following) if following else None
+
+
+def _set_aside(call: calls.Call, result: calls.Result) -> None:
+    """What came too late changes nothing; but where it names a job that nobody knows, that is known now."""
+    if isinstance(call, calls.Submit) and isinstance(result, Job) and not result.status.is_final:
+        _name_job(call.attempt, result.id, result.handle)
 
 
 def _is_no_news(call: calls.Call, job: Job) -> bool:

@@ -32,6 +32,13 @@ class StorageAway(ProviderError):
         super().__init__(Reason.UNAVAILABLE, f"storage: {detail}", sent=False)
 
 
+class TooLate(ProviderError):
+    """A submit that waited for so long after its claim that it was not sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Reason.UNAVAILABLE, detail, sent=False)
+
+
 @dataclass(frozen=True)
 class Again:
     """Do the same once more after this many seconds."""
@@ -60,7 +67,7 @@ def decide(error: ProviderError, *, phase: str, tries: int) -> Decision:
     """What to do after `error`, the `tries`-th in a row in this phase. The run's deadline ends all patience."""
     if phase == Attempt.Phase.SUBMIT and error.sent and error.reason in _BRIEF:
         return LookUp(after=5)
-    if isinstance(error, StorageAway):
+    if isinstance(error, StorageAway | TooLate):
         return Again(after=wait(tries))
     if tries > _PATIENCE[Attempt.Phase(phase)].get(error.reason, 0):
         return GiveUp(error.reason)

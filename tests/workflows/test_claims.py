@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,8 @@ from django.db.models.functions import Now
 from credits import ledger
 from credits.ledger import Balance
 from credits.models import Entry
+from providers.adapters import ADAPTERS
+from providers.base import Adapter
 from providers.models import SandboxJob
 from tests.factories import UserFactory
 from tests.pipeline import finish, start
@@ -104,6 +107,30 @@ def test_a_paused_worker_that_wakes_up_late_changes_nothing_and_pays_nothing(ali
     assert (Attempt.objects.values().get(), ledger.balance(alice), Entry.objects.count()) == before
 
 
+def test_a_submit_that_was_held_up_is_not_sent_by_the_time_somebody_else_may_have_it(alice, monkeypatch):
+    (workflow,) = waiting(alice)
+    call = pipeline.call_for(claims.take(1)[0])
+    monkeypatch.setattr("workflows.calls.time.monotonic", lambda: call.claimed + calls.START + 1)
+    assert pipeline._record(call, call()) is None
+    assert (SandboxJob.objects.count(), Attempt.objects.get().phase) == (0, "submit")
+    monkeypatch.undo()
+    assert finish(workflow).status == "succeeded"
+
+
+def test_an_answer_that_comes_too_late_still_names_a_job_that_nobody_knows(alice, monkeypatch):
+    (workflow,) = waiting(alice)
+    call = pipeline.call_for(claims.take(1)[0])
+    answer = call()
+    let_leases_run_out()
+    monkeypatch.setattr(ADAPTERS["sandbox"], "find", partial(Adapter.find, ADAPTERS["sandbox"]))
+    pipeline.advance(workflow.pk)  # somebody else asks, and is told that nobody knows
+    assert Attempt.objects.get().phase == "submitting"
+    pipeline._record(call, answer)
+    assert (Attempt.objects.get().phase, Attempt.objects.get().job_id) == ("fetch", answer.id)
+    assert finish(workflow).status == "succeeded"
+    assert (SandboxJob.objects.count(), Attempt.objects.count()) == (1, 1)
+
+
 def test_a_look_that_comes_back_after_another_claim_is_set_aside(alice):
     (workflow,) = waiting(alice)
     pipeline.advance(workflow.pk)
@@ -124,6 +151,38 @@ def test_an_attempt_that_three_workers_died_of_is_put_in_quarantine(alice):
     workflow, attempt = Workflow.objects.get(), Attempt.objects.get()
     assert (workflow.status, workflow.reason, attempt.status) == ("failed", "quarantined", "failed")
     assert (ledger.balance(alice), SandboxJob.objects.count()) == (Balance(300, 0), 0)
+
+
+def test_an_attempt_that_three_workers_died_of_while_they_sent_it_is_put_in_quarantine(alice):
+    (workflow,) = waiting(alice)
+    for _ in range(3):
+        call = pipeline.call_for(claims.take(1)[0])
+        while isinstance(call, calls.Find):  # who comes after a death asks first, and is told that nothing arrived
+            call = pipeline._record(call, call())
+        assert isinstance(call, calls.Submit)
+        let_leases_run_out()
+    assert finish(workflow).reason == "quarantined"
+    assert SandboxJob.objects.count() == 0
+
+
+def test_a_canceled_run_whose_result_kills_who_brings_it_home_is_put_in_quarantine(alice):
+    (workflow,) = waiting(alice)
+    Attempt.objects.update(phase="store", status="running", job_id="1", outputs=[{"location": "nowhere"}])
+    Workflow.objects.update(status="running", cancel_requested=Now())
+    for _ in range(3):
+        assert isinstance(pipeline.call_for(claims.take(1)[0]), calls.Store)
+        let_leases_run_out()
+    pipeline.advance(workflow.pk)
+    assert Workflow.objects.get().reason == "quarantined"
+
+
+def test_who_cancels_does_not_wait_for_a_result_that_is_about_to_be_brought_home(alice, monkeypatch):
+    (workflow,) = waiting(alice)
+    Attempt.objects.update(phase="store", status="running", job_id="1", outputs=[{"location": "nowhere"}])
+    Workflow.objects.update(status="running")
+    monkeypatch.setattr(calls.Store, "make", lambda call: pytest.fail("it was brought home"))
+    pipeline.cancel(workflow.pk)
+    assert (pipeline.due(), Attempt.objects.get().unanswered) == ([workflow.pk], 0)
 
 
 def test_staff_are_told_of_a_quarantine(alice, monkeypatch):
