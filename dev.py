@@ -150,7 +150,7 @@ def test(*arguments):
     """Every check and every test; with arguments, only pytest with these."""
     failed = [] if arguments else check()
     setup(DEV_LOCK)
-    pytest = ["pytest", *(arguments or ["--cov"])]
+    pytest = ["pytest", *(arguments or ["--cov", "--numprocesses=auto", "--dist=loadfile"])]
     return failed if passes("pytest", pytest) else [*failed, "pytest"]
 
 

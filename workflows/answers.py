@@ -10,7 +10,6 @@ import logging
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Count
 from django.db.models.functions import Now
 
 from crashpoint import crashpoint
@@ -143,14 +142,20 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
     return _go_on(workflow, step, text or attempt.prompt)
 
 
+_NEXT = """
+SELECT step.*, (SELECT COUNT(*) FROM workflows_attempt WHERE step_id = step.id) AS attempts_made
+FROM workflows_step step WHERE workflow_id = %s AND position > %s ORDER BY position LIMIT 1
+"""
+
+
 def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
     """The attempt of the step after this one; when there is none or nobody wants it any more, the end of the run."""
-    later = workflow.steps.filter(position__gt=step.position).order_by("position")
-    following = later.annotate(made=Count("attempts")).first()
+    following = next(iter(Step.objects.raw(_NEXT, [workflow.pk, step.position])), None)
     if following is None or workflow.cancel_requested:
         settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
         return None
-    return new_attempt(workflow, following, prompt, number=following.made + 1)
+    following.workflow = workflow
+    return new_attempt(workflow, following, prompt, number=following.attempts_made + 1)  # type: ignore[attr-defined]
 
 
 def give_up(
@@ -198,7 +203,7 @@ def end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") 
     _end_attempt(workflow, attempt, status, reason)
     history.move_step(workflow, attempt.step, status, reason)
     attempt.step.finished = attempt.finished
-    attempt.step.save()
+    attempt.step.save(update_fields=["status", "reason", "finished", "text", "asset"])
 
 
 def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
