@@ -96,7 +96,8 @@ class Answer:
 
     def quote(self, text: object) -> str:
         """The provider's words, fit to be kept: cut short, on one line, without our keys and without addresses."""
-        said = " ".join(str(text).split())
+        clean = str(text).replace("\0", " ").encode(errors="replace").decode()  # PostgreSQL keeps nothing else
+        said = " ".join(clean.split())
         for secret in sorted(self.secrets, key=len, reverse=True):
             said = said.replace(secret, "[key]")
         return _KEY.sub("[key]", _ADDRESS.sub("[address]", said))[:QUOTED]

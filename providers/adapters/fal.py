@@ -187,12 +187,11 @@ class FalAdapter(Adapter):
         status = self.statuses.get(word, Status.UNKNOWN) if isinstance(word, str) else Status.UNKNOWN
         if status == Status.SUCCEEDED:
             return self._ended(job, told, token)
-        position = told.get("queue_position")
         return Job(
             job.id,
             status,
             detail=answer.quote(word) if status == Status.UNKNOWN else "",
-            position=position if status == Status.QUEUED and type(position) is int and position >= 0 else None,
+            position=_position(told) if status == Status.QUEUED else None,
         )
 
     def cancel(self, job: JobRef, *, token: str) -> None:
@@ -367,13 +366,18 @@ def _accepted(answer: http.Answer) -> Job:
     name = found.get("request_id")
     if not isinstance(name, str) or not re.fullmatch(r"[\w.-]{1,200}", name, re.ASCII):
         raise ProviderError(Reason.UNAVAILABLE, f"answered {answer.status} without the id of a job")
-    position = found.get("queue_position")
     return Job(
         name,
         Status.QUEUED,
         handle={part: path for part in _PARTS if (path := _path(found.get(f"{part}_url")))},
-        position=position if type(position) is int and position >= 0 else None,
+        position=_position(found),
     )
+
+
+def _position(told: Mapping[str, object]) -> int | None:
+    """The place in fal's line; None for a number that is none, or that no column holds."""
+    position = told.get("queue_position")
+    return position if type(position) is int and 0 <= position < 2**31 else None
 
 
 def _path(url: object) -> str:

@@ -221,7 +221,7 @@ def test_the_place_in_line_is_known(net):
     assert (job.status, job.position) == (Status.QUEUED, 1)
 
 
-@pytest.mark.parametrize("position", [True, -1, "3", None, 1.5])
+@pytest.mark.parametrize("position", [True, -1, "3", None, 1.5, 10**30])
 def test_a_place_that_is_no_place_is_left_out(net, position):
     job = fetch(replace(STATUS, answer=sample("in_queue") | {"queue_position": position}))
     assert (job.status, job.position) == (Status.QUEUED, None)

@@ -684,6 +684,7 @@ def test_a_failed_call_leaves_a_row_with_the_reason(serve):
         ("bad image data:image/png;base64,AAAA", "bad image [address]"),
         (f"bad value {'A' * 100}", "bad value [key]"),
         ("two\nlines\t here", "two lines here"),
+        ("zero\0byte, half \ud83d a sign", "zero byte, half ? a sign"),
         ("key_name is required, sk is not", "key_name is required, sk is not"),
         ("request 3f0c8d1e-1111-4222-8333-444455556666", "request 3f0c8d1e-1111-4222-8333-444455556666"),
         ("word " * 100, ("word " * 100)[:300]),
