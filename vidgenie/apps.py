@@ -8,6 +8,7 @@ class VidGenieConfig(AppConfig):
     verbose_name = "VidGenie"
 
     def ready(self) -> None:
-        from vidgenie import checks
+        from vidgenie import checks, telemetry
 
         checks.register()
+        telemetry.start()
