@@ -60,8 +60,8 @@ def _apply_error(workflow: Workflow, attempt: Attempt, call: calls.Call, error: 
     attempt.detail = error.detail
     match retries.decide(error, phase=call.phase, tries=tries):
         case retries.Again(after):
-            left = (workflow.deadline - workflow.now).total_seconds()
-            _look_again(attempt, call.phase, after=min(after, max(left, 1)), tries=tries, reason=error.reason)
+            after = min(after, _left(attempt, workflow.now))
+            _look_again(attempt, call.phase, after=after, tries=tries, reason=error.reason)
         case retries.LookUp(after):
             _look_again(attempt, Phase.SUBMITTING, after=after, reason=error.reason)
         case retries.GiveUp(reason):
@@ -107,7 +107,7 @@ def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:
     if (status := status_of(job)) != attempt.status:
         history.move_attempt(workflow, attempt, status)
     attempt.progress, attempt.looked = job.progress, workflow.now
-    _look_again(attempt, Phase.FETCH, after=looks.after(attempt, elapsed(attempt, workflow.now)))
+    _look_again(attempt, Phase.FETCH, after=until_next_look(attempt, workflow.now))
 
 
 def _next_phase(attempt: Attempt, phase: Phase) -> Attempt:
@@ -246,6 +246,12 @@ def begin(workflow: Workflow, step: Step) -> None:
         step.save(update_fields=["status", "reason", "started"])
 
 
-def elapsed(attempt: Attempt, now: datetime.datetime) -> float:
-    """Seconds since the submit."""
-    return (now - (attempt.submitted or now)).total_seconds()
+def until_next_look(attempt: Attempt, now: datetime.datetime) -> float:
+    """Seconds until a running job is looked at again: as planned, and when the time of its run is over."""
+    elapsed = (now - (attempt.submitted or now)).total_seconds()
+    return min(looks.after(attempt, elapsed), _left(attempt, now))
+
+
+def _left(attempt: Attempt, now: datetime.datetime) -> float:
+    """Seconds until the time of its run is over; never none, since somebody has to end it then."""
+    return max((attempt.step.workflow.deadline - now).total_seconds(), 1)

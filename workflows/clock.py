@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from providers import pool
-from workflows import calls, claims, late, pipeline, watch, workers
+from workflows import calls, claims, late, pipeline, restored, watch, workers
 from workflows.models import Attempt, Worker
 
 TICK = 0.25  # seconds between two looks at what is due
@@ -149,6 +149,7 @@ class Clock:
         if time.monotonic() < self.next_chores:
             return
         workers.enlist(Worker.Part.CLOCK)
+        restored.require_origin()  # after a failover the same address may lead to a copy that lacks what was sent last
         workers.worked()
         workers.relieve()
         workers.let_go(set().union(*(lane.workflows for lane in self.lanes)))

@@ -34,7 +34,6 @@ from workflows import (
     history,
     limits,
     line,
-    looks,
     settlement,
     tasks,
 )
@@ -148,7 +147,8 @@ def _patience() -> datetime.timedelta:
 def advance(workflow_id: UUID | str, may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
     """Do all that is due for a workflow now, one call to the outside after the other.
 
-    Any number of workers may do so at once; each call is made by one of them.
+    Any number of workers may do so at once; each call is made by one of them. What the caller `may_go_on` with is
+    asked before each call; the first that it may not is handed back.
     """
     for attempt in claims.take(1, workflow_id=workflow_id):
         _advance(attempt, may_go_on)
@@ -297,7 +297,8 @@ def _guarded(
 
 # Wide rows are dear to ask for, and this is asked seven times a run.
 _LOCK = """
-SELECT workflow.status, workflow.cancel_requested, workflow.deadline, workflow.deleted, STATEMENT_TIMESTAMP()
+SELECT workflow.status, workflow.cancel_requested, workflow.deadline, workflow.deleted, workflow.doubted,
+    STATEMENT_TIMESTAMP()
 FROM workflows_attempt attempt
 JOIN workflows_step step ON step.id = attempt.step_id
 JOIN workflows_workflow workflow ON workflow.id = step.workflow_id
@@ -319,7 +320,9 @@ def _mine(attempt: Attempt) -> Attempt | None:
         return None
     mine, step, workflow = copy(attempt), copy(attempt.step), copy(attempt.step.workflow)
     workflow.__dict__.pop("moves", None)
-    workflow.status, workflow.cancel_requested, workflow.deadline, workflow.deleted, workflow.now = locked
+    (
+        workflow.status, workflow.cancel_requested, workflow.deadline, workflow.deleted, workflow.doubted, workflow.now,
+    ) = locked  # fmt: skip
     mine.step, step.workflow, mine.now = step, workflow, workflow.now
     return mine
 
@@ -379,7 +382,7 @@ def _is_no_news(call: calls.Call, job: Job) -> bool:
 def _keep_looking(attempt: Attempt, job: Job) -> None:
     """Note how far a running job is, and when to look again, unless somebody has claimed or called it since."""
     attempt.looks += 1
-    after = Now() + datetime.timedelta(seconds=looks.after(attempt, answers.elapsed(attempt, attempt.now)))
+    after = Now() + datetime.timedelta(seconds=answers.until_next_look(attempt, attempt.now))
     claims.held(attempt).update(
         looks=attempt.looks,
         looked=Now(),

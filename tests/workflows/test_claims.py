@@ -17,7 +17,7 @@ from providers.base import Adapter
 from providers.models import SandboxJob
 from tests.factories import UserFactory
 from tests.pipeline import finish, start
-from workflows import alarms, calls, claims, pipeline, workers
+from workflows import alarms, calls, claims, pipeline, restored, workers
 from workflows.models import Attempt, Worker, Workflow
 
 FAST = {"resolution": "480p", "seed": 7, "enhance": False}
@@ -129,6 +129,26 @@ def test_an_answer_that_comes_too_late_still_names_a_job_that_nobody_knows(alice
     assert (Attempt.objects.get().phase, Attempt.objects.get().job_id) == ("fetch", answer.id)
     assert finish(workflow).status == "succeeded"
     assert (SandboxJob.objects.count(), Attempt.objects.count()) == (1, 1)
+
+
+def test_what_follows_an_answer_is_in_doubt_when_the_run_came_to_be_so_meanwhile(alice, monkeypatch):
+    monkeypatch.setattr(restored, "_FREE", ())
+    start(alice, "image-only", "a fox", **FAST | {"enhance": True})
+    call = pipeline.call_for(claims.take(1)[0])
+    answer = call()
+    restored.doubt_all()
+    assert isinstance(pipeline._record(call, answer), calls.Find)
+
+
+def test_the_last_look_comes_no_later_than_the_deadline(alice):
+    (workflow,) = waiting(alice)
+    pipeline.advance(workflow.pk)
+    Attempt.objects.update(next_check_at=Now(), submitted=Now() - datetime.timedelta(hours=2))
+    Workflow.objects.update(deadline=Now() + datetime.timedelta(seconds=20))
+    pipeline.advance(workflow.pk)
+    attempt = Attempt.objects.select_related("step__workflow").get()
+    assert attempt.looks == 1
+    assert attempt.next_check_at - attempt.step.workflow.deadline < datetime.timedelta(seconds=1)
 
 
 def test_a_look_that_comes_back_after_another_claim_is_set_aside(alice):

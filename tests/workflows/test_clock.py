@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from tests.pipeline import start
-from workflows import calls, claims, pipeline, workers
+from workflows import calls, claims, pipeline, restored, workers
 from workflows.clock import PAUSE, TICK, Clock
 from workflows.models import Attempt, Worker
 
@@ -88,6 +88,15 @@ def test_an_absent_database_is_waited_for(clock, monkeypatch):
 
     monkeypatch.setattr(workers, "enlist", away)
     assert clock.tick() == PAUSE
+
+
+def test_a_database_that_comes_back_is_asked_whether_it_is_the_same(db, clock, monkeypatch):
+    asked = []
+    monkeypatch.setattr(restored, "require_origin", lambda: asked.append(1))
+    clock.tick()
+    clock.next_chores = 0.0  # as after an absence
+    clock.tick()
+    assert len(asked) == 3  # each time, and once when the worker said who it is
 
 
 def test_it_stops_when_told_to(db, settings):
