@@ -133,9 +133,11 @@ _prober = ThreadPoolExecutor(1, "storage probe")  # an answer that never comes h
 
 def _storage() -> Part:
     """Whether a file can be put there, read again and taken away."""
+    probe = _prober.submit(_round_trip)
     try:
-        _prober.submit(_round_trip).result(STORAGE_PATIENCE)
+        probe.result(STORAGE_PATIENCE)
     except TooSlow:
+        probe.cancel()  # what waits behind an earlier one is not to pile up
         return Part(FAILED, STORAGE_PATIENCE, f"No answer in {STORAGE_PATIENCE:.0f} s.")
     except Exception as error:  # storages elsewhere have errors of their own
         return Part(FAILED, 0.0, f"A file could not be kept: {type(error).__name__}.")
