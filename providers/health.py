@@ -9,7 +9,7 @@ import datetime
 import logging
 import time
 
-from django.core.mail import mail_admins
+from django.core.mail import get_connection, mail_admins
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -21,6 +21,7 @@ PAUSE = datetime.timedelta(minutes=1)
 LONG_PAUSE = datetime.timedelta(hours=1)
 AT_ONCE = {Reason.UNAUTHORIZED, Reason.OUT_OF_QUOTA}
 COUNTED = {Reason.UNAVAILABLE, Reason.TIMED_OUT}
+PATIENCE = 10  # seconds for the mail server: who waits for it has an answer in hand, and a lease that runs out
 TRUSTED = 1.0  # seconds for which a provider that was well is not asked about again
 
 _well: dict[str, float] = {}  # when this process last saw to it that a provider is well
@@ -66,4 +67,4 @@ def _take_out(provider: str, pause: datetime.timedelta, error: ProviderError) ->
     if newly:
         text = f"{provider} was taken out for {pause}: {error.reason}. {error.detail}"
         log.error("%s", text)
-        mail_admins(f"{provider}: {error.reason}", text, fail_silently=True)
+        mail_admins(f"{provider}: {error.reason}", text, connection=get_connection(fail_silently=True, timeout=PATIENCE))

@@ -125,6 +125,13 @@ def test_an_account_without_money_takes_the_provider_out_at_once_and_tells_staff
     assert [message.subject for message in mail.outbox] == ["[Django] openai: out_of_quota"]
 
 
+def test_a_mail_server_that_hangs_is_not_waited_for_for_long(db, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(health, "get_connection", lambda **given: asked.update(given) or mail.get_connection())
+    health.went_wrong("openai", BROKE)
+    assert (asked["timeout"], len(mail.outbox)) == (10, 1)
+
+
 def test_what_the_user_did_wrong_is_not_held_against_a_provider(db):
     health.went_wrong("openai", ProviderError(Reason.CONTENT_POLICY, "no"))
     assert not ProviderHealth.objects.exists()
