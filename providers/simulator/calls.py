@@ -33,7 +33,7 @@ class Simulator:
         seed: int = 0,
         concurrency: Mapping[str, int] | None = None,
         renders: Renders | None = None,
-        tiny: bool = False,
+        tiny: int | None = None,
     ) -> None:
         self.clock = Clock(speed)
         self.renders = renders

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageDraw, ImageFont
 
 FPS = 4  # frames a second: enough to be a film, few enough to be made at once
-TINY = 36  # pixels of the shorter side
+TINY = 36  # pixels of the shorter side; fal takes pictures of 128 or more
 KEPT = 48  # pictures and films; about 100 KB each
 _OPTIONS = {"preset": "ultrafast", "crf": "30"}
 _FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
@@ -43,10 +43,11 @@ class Made(Generic[K]):
 class Media:
     """Pictures by (width, height, format) and films by (width, height, seconds); base64 of both for JSON.
 
-    Tiny ones have the right shape and length in a few pixels: where our own work is measured, decoding is not it.
+    Where our own work is measured, decoding is not it: `tiny` ones keep shape and length, and have so few pixels on the
+    shorter side.
     """
 
-    def __init__(self, *, tiny: bool = False) -> None:
+    def __init__(self, *, tiny: int | None = None) -> None:
         self._tiny = tiny
         self._pictures: Made[tuple[int, int, str]] = Made(lambda what: picture(*what))
         self._films: Made[tuple[int, int, int]] = Made(lambda what: film(*what))
@@ -60,7 +61,7 @@ class Media:
         return await self._films.get((*self._fitted(size), seconds))
 
     def _fitted(self, size: tuple[int, int]) -> tuple[int, int]:
-        return fitted(size, TINY) if self._tiny else size
+        return fitted(size, self._tiny) if self._tiny else size
 
 
 def picture(width: int, height: int, kind: str) -> bytes:

@@ -94,7 +94,7 @@ def test_renders_spread_around_their_median() -> None:
 
 
 def test_tiny_media_keep_their_shape_and_length() -> None:
-    media = Media(tiny=True)
+    media = Media(tiny=36)
     picture, clip = asyncio.run(media.picture((1280, 720))), asyncio.run(media.film((720, 1280), 2))
     assert read_picture(picture) == (64, 36)
     with av.open(io.BytesIO(clip)) as opened:

@@ -17,6 +17,7 @@ from workflows.models import Attempt
 RENDERS = {"median": 30.0, "sigma": 0.3}  # seconds
 ALONE, AMONG = 300, 5  # milliseconds; per cent
 SINGLES, HURRY = 5, 4.0  # runs one after the other, by providers that are so much faster than in life
+SMALL = 128  # pixels of the shorter side of what is made; fal takes no smaller pictures
 USUAL = 1.0  # how fast they are when many run at once
 METHOD = (
     f"Complete runs by simulated OpenAI (words {CHAT_SECONDS:.0f} s, still {IMAGE_SECONDS:.0f} s, answered in the "
@@ -48,7 +49,7 @@ def _with_web(stack: ExitStack) -> Rig:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    on = stack.enter_context(rig(speed=1, PUBLIC_URL=f"http://127.0.0.1:{port}", FAL_CONCURRENCY="0"))
+    on = stack.enter_context(rig(speed=1, tiny=SMALL, PUBLIC_URL=f"http://127.0.0.1:{port}", FAL_CONCURRENCY="0"))
     stack.enter_context(on.process(web_server("127.0.0.1", port)))
     wait(lambda: answers("127.0.0.1", port), 60, "the web server does not answer")
     return on

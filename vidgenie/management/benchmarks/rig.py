@@ -28,6 +28,7 @@ from django.test import override_settings
 from PIL import Image
 
 from credits import ledger
+from providers.simulator.media import TINY
 from vidgenie.embedded import Server
 from vidgenie.management.benchmarks import usage
 from vidgenie.processes import die_with_parent
@@ -139,13 +140,13 @@ class Rig:
 
 @contextmanager
 def rig(
-    *, speed: float = 0, renders: str = "", tiny: bool = True, people: int = 100, **environment: str
+    *, speed: float = 0, renders: str = "", tiny: int = TINY, people: int = 100, **environment: str
 ) -> Iterator[Rig]:
     """Everything but the worker. `speed` and `renders` are the simulator's own; 0 answers at once."""
     folder = Path(settings.VAR_DIR) / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate_providers", "--port", "0"]
-    command += ["--speed", str(speed), "--concurrency", "fal=0,runway=0", *(["--tiny"] if tiny else [])]
+    command += ["--speed", str(speed), "--concurrency", "fal=0,runway=0", "--tiny", str(tiny)]
     command += ["--renders", renders] if renders else []
     process = psutil.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
     try:

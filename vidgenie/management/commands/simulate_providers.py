@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from providers.simulator.calls import CONCURRENCY, Simulator
 from providers.simulator.clock import Clock, Renders
 from providers.simulator.faults import FAULTS, expanded
+from providers.simulator.media import TINY
 from providers.simulator.server import listen, serve
 
 EXAMPLE = """
@@ -33,7 +34,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0, help="what random faults are drawn with")
         parser.add_argument("--concurrency", type=slots, default={}, help=f"jobs per key; default {CONCURRENCY}")
         parser.add_argument("--renders", type=renders, help="seconds that jobs take, as MEDIAN or MEDIAN:SIGMA")
-        parser.add_argument("--tiny", action="store_true", help="pictures and films of a few pixels")
+        parser.add_argument(
+            "--tiny", type=int, nargs="?", const=TINY, metavar="PIXELS", help="pictures and films with so short a side"
+        )
         parser.add_argument(
             "--measure", type=float, nargs="?", const=10.0, metavar="SECONDS", help="load it and print what it carries"
         )

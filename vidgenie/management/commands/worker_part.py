@@ -71,7 +71,7 @@ class _Stop:
 
 def _run_clock(stop: _Stop) -> None:
     """Tick until told to stop."""
-    gc.freeze()  # what is imported stays; looking through it time and again took a tenth of a run's CPU
+    gc.freeze()  # what is imported stays, and need not be looked through time and again
     gc.set_threshold(GARBAGE, 20, 20)
     pool.share(settings.CLOCK_CONNECTIONS)
     journal.start_buffering()
