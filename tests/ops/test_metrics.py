@@ -2,10 +2,12 @@
 
 import datetime
 import ipaddress
+import os
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db.models.functions import Now
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
@@ -133,6 +135,26 @@ def test_a_process_tells_of_its_memory_until_it_falls_silent(client, db, token):
 
     ProcessMemory.objects.update(at=Now() - datetime.timedelta(seconds=61))
     assert value(scrape(client), "process_resident_memory_bytes", **me) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_goes_on_telling_through_a_database_that_was_away(monkeypatch):
+    failing = [OperationalError("away")]
+    tell = memory.tell
+
+    def first_away(part: str) -> None:
+        if failing:
+            raise failing.pop()
+        tell(part)
+        raise SystemExit  # nothing else ends it
+
+    monkeypatch.setattr(memory, "BEAT", 0.01)
+    monkeypatch.setattr(memory, "tell", first_away)
+
+    with pytest.raises(SystemExit):
+        memory._go_on("web")
+
+    assert list(ProcessMemory.objects.values_list("part", "pid")) == [("web", os.getpid())]
 
 
 # --- They never fall ---------------------------------------------------------------------------------------
