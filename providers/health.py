@@ -67,4 +67,5 @@ def _take_out(provider: str, pause: datetime.timedelta, error: ProviderError) ->
     if newly:
         text = f"{provider} was taken out for {pause}: {error.reason}. {error.detail}"
         log.error("%s", text)
-        mail_admins(f"{provider}: {error.reason}", text, connection=get_connection(fail_silently=True, timeout=PATIENCE))
+        server = get_connection(fail_silently=True, timeout=PATIENCE)
+        mail_admins(f"{provider}: {error.reason}", text, connection=server)

@@ -16,12 +16,11 @@ from django.core.files.storage import default_storage
 from structlog.contextvars import bound_contextvars
 
 from providers import gateway
+from providers.adapters import ADAPTERS
 from providers.base import Job, JobRef, JobRequest, Output, Picture, ProviderError, Reason, Status
-from workflows import media, retries
+from workflows import claims, media, retries
 from workflows.models import Asset, Attempt
 from workflows.services import SERVICES
-
-START = 10.0  # seconds after its claim in which a submit may begin; the rest of its lease is for its answer
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +89,17 @@ class Submit(Call):
     def make(self) -> Job:
         """The job, as accepted."""
         request = self._request()
-        if time.monotonic() > self.claimed + START:  # by the time of its answer somebody else might have the claim
+        if time.monotonic() > self._latest():
             raise retries.TooLate("it was not sent in time")
         try:
             return gateway.submit(self.attempt.provider, request, key=self.attempt.key_id)
         except OSError as error:  # whatever it was, it came after the request may have gone out
             raise ProviderError(Reason.UNAVAILABLE, f"{type(error).__name__} while it was submitted") from error
+
+    def _latest(self) -> float:
+        """Until when it may be sent: its answer has to come while nobody else can have the claim."""
+        longest = ADAPTERS[self.attempt.provider].longest_submit
+        return self.claimed + claims.lease(self.phase).total_seconds() - longest
 
     def _request(self) -> JobRequest:
         attempt = self.attempt

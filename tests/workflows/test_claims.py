@@ -110,7 +110,7 @@ def test_a_paused_worker_that_wakes_up_late_changes_nothing_and_pays_nothing(ali
 def test_a_submit_that_was_held_up_is_not_sent_by_the_time_somebody_else_may_have_it(alice, monkeypatch):
     (workflow,) = waiting(alice)
     call = pipeline.call_for(claims.take(1)[0])
-    monkeypatch.setattr("workflows.calls.time.monotonic", lambda: call.claimed + calls.START + 1)
+    monkeypatch.setattr("workflows.calls.time.monotonic", lambda: call._latest() + 1)
     assert pipeline._record(call, call()) is None
     assert (SandboxJob.objects.count(), Attempt.objects.get().phase) == (0, "submit")
     monkeypatch.undo()
