@@ -1,6 +1,7 @@
 """What is measured is the real code; that a measurement says something, not what it says, is tested here."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from credits import audit
 from providers import overhead as adapters
 from providers.adapters import ADAPTERS, vertex
 from providers.models import ProviderCall
-from vidgenie.management.benchmarks import encryption, inflight, overhead, past, recovery, throughput
+from vidgenie.management.benchmarks import encryption, inflight, overhead, past, recovery, statements, throughput
 from vidgenie.management.benchmarks.figures import Figure, percentile
 from vidgenie.management.benchmarks.rig import rig, unfinished, wait
 from workflows import books
@@ -63,6 +64,32 @@ def test_a_percentile_is_one_of_the_values() -> None:
     assert math.isnan(percentile([], 0.5))
 
 
+def test_a_run_costs_what_worker_and_database_took_for_it() -> None:
+    cost = throughput.Cost(100, wall=5, steady=25, started=4, worker=3, database=1, simulator=1, itself=1)
+    assert cost.milliseconds == 40
+
+
+def test_statements_are_counted_by_kind_whatever_their_values_are() -> None:
+    told = {
+        statements._shape("UPDATE t SET a = 'a fox' WHERE id IN (1, 2, 3)"),
+        statements._shape("UPDATE t SET a = 'it''s' WHERE id IN (4, 50, 600)"),
+    }
+    assert told == {"UPDATE t SET a = ? WHERE id IN (…)"}
+    assert statements.split(Counter({told.pop(): 2, "BEGIN": 3, "SAVEPOINT x": 1})) == (2, 4)
+
+
+def test_a_trial_makes_renders_shorter_and_leaves_their_spread() -> None:
+    assert (inflight._hurried("600:0.1", 10).median, inflight._hurried("600:0.1", 10).sigma) == (60, 0.1)
+
+
+def test_shares_of_what_is_bearable_are_judged_and_so_are_looks() -> None:
+    renders = [inflight.Render(seconds=100, lag=lag, looks=3) for lag in (1.0, 6.0)]
+    late, _, looks, _ = inflight._noticing(inflight.Pass(renders, 2, 1.0, 1.0, 1.0), 6, judged=True)
+    assert isinstance(late, Figure)
+    assert isinstance(looks, Figure)
+    assert (late.value, late.verdict, looks.value, looks.verdict) == (1.2, "MISSED", 3, "met")
+
+
 # The real thing, small: that there are rows, not what they say.
 
 
@@ -84,8 +111,13 @@ def test_a_percentile_is_one_of_the_values() -> None:
     ids=["throughput", "recovery", "inflight", "overhead"],
 )
 def test_a_suite_runs_small(
-    suite: Callable[[], Iterator[Figure | str]], names: set[str], monkeypatch: pytest.MonkeyPatch
+    suite: Callable[[], Iterator[Figure | str]],
+    names: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if not request.config.getoption("--soak"):
+        pytest.skip("each takes a minute or two, with processes of its own. Run them with --soak")
     monkeypatch.setattr(throughput, "LONG", 40)
     monkeypatch.setattr(recovery, "KILLS", (6.0,))
     monkeypatch.setattr(recovery, "SPEED", 20.0)

@@ -91,6 +91,7 @@ class Guard:
     def start(self) -> None:
         """Start every part."""
         os.environ[workers.FAMILY] = str(self.family)
+        os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # glibc keeps a heap for each of many threads, mostly empty
         for program in self.programs:
             program.start()
             self.started[program.name] = program.started
