@@ -5,11 +5,12 @@ from django.conf import settings
 from django.db import migrations, models
 
 FILL = """
+SET LOCAL statement_timeout = '30min';
 UPDATE workflows_attempt SET user_id = workflows_workflow.user_id
 FROM workflows_step JOIN workflows_workflow ON workflows_workflow.id = workflows_step.workflow_id
 WHERE workflows_step.id = workflows_attempt.step_id AND workflows_attempt.user_id IS NULL;
 SET CONSTRAINTS ALL IMMEDIATE;
-"""  # the last, since a table with checks still to be made cannot be altered
+"""  # a million rows take longer than a page may; and a table with checks still to be made cannot be altered
 
 
 class Migration(migrations.Migration):
