@@ -21,7 +21,8 @@ from typing import Any
 
 import django
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseFailed
+from django.db import connection
 
 from providers.keys import redacted
 
@@ -179,7 +180,7 @@ def postgresql() -> str | None:
     """The database server's version, as in "18.4"; None where there is none to ask."""
     try:
         number = connection.pg_version  # type: ignore[attr-defined]
-    except DatabaseError:
+    except DatabaseFailed:
         return None
     return f"{number // 10000}.{number % 10000}"
 

@@ -51,11 +51,11 @@ class Measuring(ReportCommand):
         self.work(report)
 
 
-def run(work, *arguments):
+def run(work, *arguments, stdout=None):
     """What was printed, and the exit code."""
     said = io.StringIO()
     try:
-        call_command(Measuring(work), *arguments, stdout=said, stderr=said)
+        call_command(Measuring(work), *arguments, stdout=stdout or said, stderr=said)
     except SystemExit as left:
         return said.getvalue(), left.code
     return said.getvalue(), 0
@@ -191,8 +191,10 @@ def test_a_result_that_cannot_be_written_any_more_is_printed(monkeypatch):
 
 
 def test_a_dash_prints_the_report_and_writes_nothing():
-    text, code = run(lambda found: found.add(row()), "--report", "-")
-    assert (json.loads(text[text.index("{") :])["outcome"], code) == ("pass", 0)
+    printed = io.StringIO()
+    text, code = run(lambda found: found.add(row()), "--report", "-", stdout=printed)
+    assert (json.loads(printed.getvalue())["outcome"], code) == ("pass", 0)
+    assert text.splitlines() == ["pass    A thing", "performance: pass"]
     assert list(Path().iterdir()) == []
 
 

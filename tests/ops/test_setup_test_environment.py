@@ -126,6 +126,23 @@ def test_while_it_looks_the_database_itself_refuses_to_write():
     User.objects.create(username="demo-alice")
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("during", [command.alone, command.reading_only])
+def test_ctrl_c_in_the_middle_of_a_statement_leaves_nothing_behind(during):
+    def interrupted():
+        with during():
+            connection.connection.pgconn.send_query(b"SELECT pg_sleep(1)")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert connection.connection is None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [command.LOCK])  # waits for what ends, 5 s at most
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [command.LOCK])
+    User.objects.create(username="demo-alice")
+
+
 def test_existing_variables_stay_and_what_they_lack_is_told(db):
     Path(".env.test").write_text("SITE_NAME=mine\n")
     _, code, report = run()

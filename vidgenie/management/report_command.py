@@ -26,6 +26,10 @@ class ReportCommand(BaseCommand):
 
     kind: ClassVar[str]
 
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.people = self.stdout
+
     def fill(self, report: Report, *args: Any, **options: Any) -> None:
         """Do the work and add a row for each thing that it shows."""
         raise NotImplementedError
@@ -44,6 +48,7 @@ class ReportCommand(BaseCommand):
 
     def handle(self, *, report: str, **options: Any) -> None:
         path = None if report == SCREEN else Path(report)
+        self.people = self.stdout if path else self.stderr
         if path:
             try:
                 reports.require_writable(path)
@@ -66,8 +71,7 @@ class ReportCommand(BaseCommand):
     def keep(self, report: Report, path: Path | None) -> int:
         """Write the report and tell it; what cannot be written is printed. Returns the exit code."""
         text = report.as_json()
-        people = self.stderr if path is None else self.stdout
-        people.write("\n".join(self.summary(report)), style_func=str)
+        self.say("\n".join(self.summary(report)))
         if path is None:
             self.stdout.write(text)
             return report.exit_code
@@ -91,10 +95,15 @@ class ReportCommand(BaseCommand):
 
     def painted(self, text: str, verdict: Verdict) -> str:
         """In color where somebody looks at a terminal."""
-        if not self.stdout.isatty():
+        if not self.people.isatty():
             return text
         styles = {Verdict.PASS: self.style.SUCCESS, Verdict.FAIL: self.style.ERROR, Verdict.UNKNOWN: self.style.WARNING}
         return styles.get(verdict, str)(text)
+
+    def say(self, text: str) -> None:
+        """Write for people, which is not where the report goes."""
+        self.people.write(text, style_func=str)
+        self.people.flush()
 
     def progress(self, text: str) -> None:
         """Say what goes on now, to whoever waits for it at a terminal."""

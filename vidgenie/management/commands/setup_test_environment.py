@@ -51,7 +51,7 @@ class Command(ReportCommand):
     def fill(self, report: Report, *, check: bool, said: bool, **options: Any) -> None:
         report.details = {"checked_only": check, "limits": parts.limits(), "providers_with_a_key": {}}
         verb = "Looking at" if check else "Setting up"
-        self.stdout.write(f"{verb} the test environment: variables, database, people, keys, files, simulator.")
+        self.say(f"{verb} the test environment: variables, database, people, keys, files, simulator.")
         try:
             with parts.database(not check):
                 self.with_database(report, not check, said)
@@ -143,10 +143,9 @@ def alone() -> Iterator[None]:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         if cursor.fetchone() != (True,):
             raise CommandError("Another set-up of this database is going on. Wait for it, or run with --check.")
-        try:
+        with forgotten_when_broken_off():
             yield
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 @contextmanager
@@ -154,7 +153,16 @@ def reading_only() -> Iterator[None]:
     """PostgreSQL itself refuses to write."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('default_transaction_read_only', 'on', false)")
-        try:
+        with forgotten_when_broken_off():
             yield
-        finally:
-            cursor.execute("SELECT set_config('default_transaction_read_only', 'off', false)")
+        cursor.execute("SELECT set_config('default_transaction_read_only', 'off', false)")
+
+
+@contextmanager
+def forgotten_when_broken_off() -> Iterator[None]:
+    """Ctrl-C may leave the connection in the middle of a statement: what was set on it goes with it."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
