@@ -15,13 +15,22 @@ def start(user: User, type: str, prompt: str, image: Any = None, **options: Any)
     return pipeline.start(user, pipeline.quote(type, prompt, options, image))
 
 
+def advance_due(limit: int = 100) -> int:
+    """Advance what is due, one after the other; how many runs there were."""
+    for done in range(limit):
+        if not (due := pipeline.due(1)):
+            return done
+        pipeline.advance(due[0])
+    return limit
+
+
 def finish(workflow: Workflow) -> Workflow:
     """Render and look, again and again, until nothing is left to do."""
     for _ in range(20):
         while sandbox.render_next():
             pass
         Attempt.objects.filter(next_check_at__isnull=False).update(next_check_at=Now())
-        if not pipeline.advance_due():
+        if not advance_due():
             break
     return Workflow.objects.get(pk=workflow.pk)
 

@@ -239,6 +239,8 @@ LOOK_THREADS = positive("LOOK_THREADS", 8)  # jobs that one clock looks at, at o
 SUBMIT_THREADS = positive("SUBMIT_THREADS", 200)  # submits at once; some providers answer them after a minute
 STORE_THREADS = positive("STORE_THREADS", 4)  # results that one clock brings home at once
 CLOCK_CONNECTIONS = positive("CLOCK_CONNECTIONS", 20)  # to the database, shared by all these threads
+if CLOCK_CONNECTIONS < 4:
+    raise ImproperlyConfigured(f"CLOCK_CONNECTIONS is {CLOCK_CONNECTIONS}; two are always in use: it must be 4 or more")
 SANDBOX_RENDERERS = positive("SANDBOX_RENDERERS", 1)  # processes per worker that draw the sandbox's pictures
 
 # --- Providers ---------------------------------------------------------------------------------------------

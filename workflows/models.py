@@ -231,7 +231,7 @@ class Attempt(models.Model):
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="attempts")
     number = models.PositiveSmallIntegerField()
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
-    turn = models.PositiveBigIntegerField(default=0, help_text=_("lower goes first; users take turns"))
+    turn = models.PositiveBigIntegerField(default=0, db_default=0, help_text=_("lower goes first; users take turns"))
     key_turn = models.PositiveBigIntegerField(
         null=True, blank=True, help_text=_("turn in the line of its key; empty while it stands in none")
     )
@@ -254,14 +254,16 @@ class Attempt(models.Model):
     outputs = models.JSONField(default=list)
     tries = models.PositiveSmallIntegerField(default=0, help_text=_("failed tries in this phase"))
     fence = models.PositiveIntegerField(default=0)
-    unanswered = models.PositiveSmallIntegerField(default=0, help_text=_("claims since the last answer"))
+    unanswered = models.PositiveSmallIntegerField(default=0, db_default=0, help_text=_("claims since the last answer"))
     worker = models.ForeignKey(
         Worker, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
     next_check_at = models.DateTimeField(null=True, blank=True)
     created = models.DateTimeField(db_default=Now(), editable=False)
     submitted = models.DateTimeField(null=True, blank=True)
-    looks = models.PositiveIntegerField(default=0, help_text=_("how often the provider was asked how it stands"))
+    looks = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("how often the provider was asked how it stands")
+    )
     looked = models.DateTimeField(null=True, blank=True, help_text=_("when it was last seen unfinished"))
     made = models.DateTimeField(null=True, blank=True, help_text=_("when it was first seen made"))
     finished = models.DateTimeField(null=True, blank=True)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 __all__ = [
-    "advance", "advance_due", "advance_next", "call_for", "cancel", "carry_on", "deliver_late", "due", "fail",
+    "advance", "advance_next", "call_for", "cancel", "carry_on", "deliver_late", "due", "fail",
     "hand_back", "heard", "nudge", "quote", "retry", "start",
 ]  # fmt: skip
 
@@ -158,17 +158,6 @@ def advance_next(may_go_on: Callable[[calls.Call], bool] = lambda call: True) ->
     """Do all that is due for the workflow whose turn it is to be submitted, if there is one."""
     for attempt in claims.take(1, [Phase.SUBMIT]):
         _advance(attempt, may_go_on)
-
-
-def advance_due(limit: int = 100, seconds: float = 30) -> int:
-    """Advance what is due, but take on nothing new after so many seconds; how many workflows there were."""
-    end = time.monotonic() + seconds
-    for done in range(limit):
-        claimed = claims.take(1) if time.monotonic() < end else []
-        if not claimed:
-            return done
-        _advance(claimed[0])
-    return limit
 
 
 def _advance(attempt: Attempt, may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:

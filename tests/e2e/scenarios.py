@@ -12,6 +12,7 @@ from providers import crypto, keyring
 from providers.adapters import sandbox
 from providers.adapters.sandbox import SandboxAdapter
 from providers.base import Job, ProviderError, Reason
+from tests.pipeline import advance_due
 from workflows import late, pipeline
 from workflows.models import Attempt, Workflow
 
@@ -37,7 +38,7 @@ def drive(until: Callable[[], bool] = lambda: False) -> None:
         while sandbox.render_next():
             pass
         Attempt.objects.filter(next_check_at__isnull=False).update(next_check_at=Now())
-        if until() or not pipeline.advance_due():
+        if until() or not advance_due():
             return
 
 

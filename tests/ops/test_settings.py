@@ -52,6 +52,7 @@ def test_good_production_settings_are_taken() -> None:
         ({"METRICS_ALLOW": "10.0.0.1/8"}, "METRICS_ALLOW: 10.0.0.1/8 has host bits set"),
         ({"SENTRY_DSN_FILE": "/nowhere/dsn"}, "SENTRY_DSN_FILE cannot be read"),
         ({"LOOK_THREADS": "0"}, "LOOK_THREADS is 0; it must be above 0"),
+        ({"CLOCK_CONNECTIONS": "3"}, "CLOCK_CONNECTIONS is 3; two are always in use"),
         ({"OPENAI_BASE_URL": "http://api.example.org"}, "OPENAI_BASE_URL must be an https address"),
         ({"SECRET_KEY": "", "SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE cannot be read"),
     ],

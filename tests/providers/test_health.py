@@ -14,7 +14,7 @@ from providers.adapters.sandbox import SandboxAdapter
 from providers.base import Job, ProviderError, Reason, Status
 from providers.models import Model, ProviderCall, ProviderHealth
 from providers.offer import on_offer
-from tests.pipeline import run, start
+from tests.pipeline import advance_due, run, start
 from workflows import pipeline
 from workflows.document import status_document
 from workflows.models import Attempt, Workflow
@@ -172,7 +172,7 @@ def test_nobody_takes_over_for_a_model_that_was_asked_for_by_name(alice, openai)
 def test_nobody_takes_over_while_it_is_unknown_what_became_of_a_submit(alice, openai):
     openai.error = ProviderError(Reason.TIMED_OUT, "no answer", sent=True)
     start(alice, "image-only", "a fox", **FAST)
-    pipeline.advance_due()
+    advance_due()
     assert (openai.submits, Attempt.objects.get().phase) == (1, "submitting")
 
 

@@ -53,7 +53,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="attempt",
             name="looks",
-            field=models.PositiveIntegerField(default=0, help_text="how often the provider was asked how it stands"),
+            field=models.PositiveIntegerField(
+                default=0, db_default=0, help_text="how often the provider was asked how it stands"
+            ),
         ),
         migrations.AddField(
             model_name="attempt",
@@ -63,12 +65,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="attempt",
             name="turn",
-            field=models.PositiveBigIntegerField(default=0, help_text="lower goes first; users take turns"),
+            field=models.PositiveBigIntegerField(
+                default=0, db_default=0, help_text="lower goes first; users take turns"
+            ),
         ),
         migrations.AddField(
             model_name="attempt",
             name="unanswered",
-            field=models.PositiveSmallIntegerField(default=0, help_text="claims since the last answer"),
+            field=models.PositiveSmallIntegerField(default=0, db_default=0, help_text="claims since the last answer"),
         ),
         migrations.AddField(
             model_name="attempt",
