@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
@@ -46,6 +47,17 @@ def test_more_threads_wait_than_there_are_connections(shared):
         answers = [future.result() for future in [threads.submit(submit) for _ in range(THREADS)]]
     assert answers == [0] * THREADS
     assert ours() <= SIZE
+
+
+@pytest.mark.parametrize(("fresh", "times"), [(60.0, 1), (0.0, 4)])
+def test_a_connection_is_asked_whether_it_is_well_unless_it_was_used_just_now(shared, monkeypatch, fresh, times):
+    asked = []
+    monkeypatch.setattr(pool, "FRESH", fresh)
+    monkeypatch.setattr(psycopg.Connection, "execute", lambda self, query: asked.append(query))
+    connection.pool.open()
+    for _ in range(4):
+        connection.pool.putconn(connection.pool.getconn())
+    assert len(asked) == times
 
 
 def test_who_holds_a_connection_while_waiting_keeps_others_from_work(shared):
