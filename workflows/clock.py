@@ -20,7 +20,7 @@ from providers import pool
 from workflows import calls, claims, late, pipeline, restored, watch, workers
 from workflows.models import Attempt, Worker
 
-TICK = 0.25  # seconds between two looks at what is due
+TICK = 0.1  # seconds between two looks at what is due
 BREATH = 0.01  # seconds in which those who become free together are given work together
 PAUSE = 2.0  # seconds to wait for a database that is away
 CHORES = 5.0  # seconds between two looks at who fell silent
@@ -97,8 +97,9 @@ class Clock:
         try:
             close_old_connections()
             self._do_chores()
-            for lane in self.lanes:
-                self._fill(lane)
+            if claims.is_any_due():
+                for lane in self.lanes:
+                    self._fill(lane)
         except AWAY:
             log.exception("The database does not answer; trying again in %s s.", PAUSE)
             self.next_chores = 0.0
