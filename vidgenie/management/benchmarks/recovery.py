@@ -1,16 +1,18 @@
 """How soon everything moves again after every process of the worker was killed."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.core.management.base import CommandError
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from vidgenie.management.benchmarks.figures import Figure
-from vidgenie.management.benchmarks.rig import Rig, kill, rig, succeeded, unfinished, wait
-from workflows.models import Attempt
+from vidgenie.management.benchmarks.rig import Rig, kill, rig, unfinished, wait
+from workflows.models import Attempt, Workflow
 
 WITHIN = 60.0  # seconds
 KILLS = (6.0, 35.0)  # seconds after the first start
@@ -19,8 +21,10 @@ METHOD = (
     "Complete runs (simulated OpenAI and Runway; words 1 s, still 10 s, film 30 s) at all their stages when every "
     "process of the worker gets SIGKILL, and the worker is started anew at once. All is moving again when each "
     "attempt that somebody had in hand, or that was due, has been claimed once more or is over. Starting the "
-    "processes is in it."
+    "processes is in it. A submit whose answer died with the worker, to a provider that cannot be asked for it "
+    "(OpenAI), is not repeated: such a run ends, and its credits are given back."
 )
+ENDS = {("succeeded", ""), ("failed", "lost")}
 Phase = Attempt.Phase
 
 
@@ -52,12 +56,15 @@ def _killed(on: Rig, runs: int, when: float) -> Iterator[Figure | str]:
     with on.worker():
         taken = wait(lambda: not _still_stuck(before), 300, "there is work that nobody has taken up", every=0.2)
         wait(lambda: not unfinished(), 900, "the runs are not all settled")
-    succeeded(ids)
+    ends = Counter(Workflow.objects.filter(pk__in=ids).values_list("status", "reason"))
+    if strange := ends.keys() - ENDS:
+        raise CommandError(f"runs ended otherwise than they may: {dict(ends)}, strange: {strange}")
     phases = sorted({one.phase for one in before.values()})
     stuck = sum(one.stuck for one in before.values())
     yield Figure(f"after SIGKILL {when:.0f} s on, all is moving again", taken, "s", at_most=WITHIN)
     counts = ", ".join(f"{sum(one.phase == phase for one in before.values())} to {phase}" for phase in phases)
     yield f"    {len(before)} unfinished attempts ({counts}), {stuck} of them in hand or due"
+    yield f"    in the end {ends['succeeded', '']} runs succeeded, {ends['failed', 'lost']} were lost and are not charged"
 
 
 def _standing() -> dict[UUID, Standing]:
