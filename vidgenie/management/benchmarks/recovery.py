@@ -64,7 +64,7 @@ def _killed(on: Rig, runs: int, when: float) -> Iterator[Figure | str]:
     yield Figure(f"after SIGKILL {when:.0f} s on, all is moving again", taken, "s", at_most=WITHIN)
     counts = ", ".join(f"{sum(one.phase == phase for one in before.values())} to {phase}" for phase in phases)
     yield f"    {len(before)} unfinished attempts ({counts}), {stuck} of them in hand or due"
-    yield f"    in the end {ends['succeeded', '']} runs succeeded, {ends['failed', 'lost']} were lost and are not charged"
+    yield f"    in the end {ends['succeeded', '']} runs succeeded, {ends['failed', 'lost']} lost, not charged"
 
 
 def _standing() -> dict[UUID, Standing]:
