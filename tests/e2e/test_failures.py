@@ -112,7 +112,7 @@ def test_downloads_that_fail_make_no_new_job(alice, mishaps):
     assert (mishaps.calls["submit"], mishaps.calls["download"], SandboxJob.objects.count()) == (1, 3, 1)
 
 
-def test_an_answer_that_comes_after_another_claim_is_set_aside(alice, mishaps):
+def test_an_answer_that_comes_after_another_claim_names_its_job_and_changes_nothing_else(alice, mishaps):
     workflow = start(alice, "image-only", "a fox", enhance=False, resolution="480p")
 
     def somebody_else_claims():
@@ -120,7 +120,7 @@ def test_an_answer_that_comes_after_another_claim_is_set_aside(alice, mishaps):
 
     mishaps.put("answer to submit", somebody_else_claims)
     pipeline.advance(workflow.pk)
-    assert (Attempt.objects.get().job_id, Attempt.objects.get().fence) == ("", 99)
+    assert (Attempt.objects.get().job_id, Attempt.objects.get().phase) == (str(SandboxJob.objects.get().pk), "fetch")
     assert (finish(workflow).status, SandboxJob.objects.count()) == ("succeeded", 1)
 
 

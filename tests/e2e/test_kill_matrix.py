@@ -125,7 +125,7 @@ ALL = [(known_as, where) for known_as, where, *_ in [*MATRIX, *ROTATION, *GUARD]
 def outside(simulator, settings):  # noqa: F811
     """Every provider at the simulator, and as much money as it takes."""
     settings.PROVIDER_URLS = simulator.urls
-    settings.PROVIDER_KEYS |= {"vertex": simulator.service_account()}
+    settings.PROVIDER_KEYS = settings.PROVIDER_KEYS | {"vertex": simulator.service_account()}
     settings.PROVIDER_MODE = "simulated"
     settings.MAX_TEST_CREDITS_PER_RUN = 10**6
     budget.reset()
