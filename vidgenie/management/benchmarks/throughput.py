@@ -43,7 +43,7 @@ class Cost:
         return (self.worker + self.database) / self.runs * 1000
 
 
-def report(runs: int = 600) -> Iterator[Figure | str]:
+def report(runs: int = 2000) -> Iterator[Figure | str]:
     """Measure with a short history and a long one, then the naive way."""
     with rig() as on:
         _warm(on, max(4, min(50, runs // 2)))
