@@ -96,6 +96,14 @@ def sam(db: None) -> Any:
 
 
 @pytest.fixture(autouse=True)
+def own_budget() -> None:
+    """No test spends what another may."""
+    from providers import budget
+
+    budget.reset()
+
+
+@pytest.fixture(autouse=True)
 def own_media(settings: Any, tmp_path: Path) -> None:
     """Every test keeps its files to itself."""
     from django.core.files.storage import default_storage

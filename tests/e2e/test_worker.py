@@ -184,7 +184,7 @@ def test_the_queue_alone_finishes_a_run(dora, tmp_path):
 
 def test_a_worker_stops_cleanly_when_told_to(dora, tmp_path):
     with worker(tmp_path) as process:
-        process.awaits(lambda: len(process.children(recursive=True)) == 8)
+        process.awaits(lambda: len(process.children(recursive=True)) == 9)
         family = process.children(recursive=True)
         process.terminate()
         assert process.wait(PATIENCE) == 0

@@ -40,7 +40,8 @@ class Kept(Transport):
 
 
 @pytest.fixture
-def sentry() -> Iterator[Kept]:
+def sentry(monkeypatch) -> Iterator[Kept]:
+    monkeypatch.setattr("sentry_sdk.integrations.django.install_sql_hook", lambda: None)  # it would stay for ever
     kept = Kept()
     telemetry.report_errors(DSN, transport=kept, auto_enabling_integrations=True)
     yield kept

@@ -91,6 +91,7 @@ def _measure(places: list[tuple[int, int]], processes: int) -> tuple[list[float]
 def _join(barrier: Any) -> None:
     global _barrier  # noqa: PLW0603 (a process of the pool is told so, and has no other place to keep it)
     _barrier = barrier
+    del connections["default"]  # whatever is open belongs to another process
 
 
 def _work(pair: Callable[[int, int], None], places: list[tuple[int, int]]) -> float:
