@@ -195,11 +195,13 @@ def fail(workflow: Workflow, attempt: Attempt, reason: Reason, detail: str) -> A
 
 
 def stop(workflow: Workflow, attempt: Attempt) -> None:
+    """End the attempt and the run, as their owner wished."""
     end(workflow, attempt, Status.CANCELED)
     settlement.finish(workflow, Status.CANCELED)
 
 
 def end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") -> None:
+    """End the attempt and its step; what becomes of the run is for the caller to say."""
     _end_attempt(workflow, attempt, status, reason)
     history.move_step(workflow, attempt.step, status, reason)
     attempt.step.finished = attempt.finished

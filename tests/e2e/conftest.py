@@ -1,4 +1,4 @@
-"""A provider whose behavior a test writes down: the sandbox, with mishaps put in its way."""
+"""What stands outside: the simulator, or a provider whose behavior a test writes down."""
 
 from collections import defaultdict
 from typing import Any
@@ -7,6 +7,9 @@ import pytest
 
 from providers import gateway
 from providers.adapters.sandbox import SandboxAdapter
+from tests.simulator import simulator, simulator_server
+
+__all__ = ["mishaps", "outside", "simulator", "simulator_server"]
 
 
 class Mishaps(SandboxAdapter):
@@ -56,3 +59,12 @@ def mishaps(monkeypatch):
     adapter = Mishaps()
     monkeypatch.setitem(gateway.ADAPTERS, "sandbox", adapter)
     return adapter
+
+
+@pytest.fixture
+def outside(transactional_db, simulator, settings):
+    """Every provider at the simulator, and as much money as it takes."""
+    settings.PROVIDER_URLS = simulator.urls
+    settings.PROVIDER_MODE = "simulated"
+    settings.MAX_TEST_CREDITS_PER_RUN = 10**6
+    return simulator

@@ -8,13 +8,12 @@ from django.core.management.base import CommandError
 
 from providers import crypto, keys
 from providers.models import ProviderCall, ProviderKey
-from tests.simulator import simulator, simulator_server  # noqa: F401 (fixtures)
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def outside(simulator, settings):  # noqa: F811
+def outside(simulator, settings):
     settings.PROVIDER_URLS, settings.PROVIDER_MODE, settings.PROVIDER_KEYS = simulator.urls, "simulated", {}
     settings.ENCRYPTION_KEYS = crypto.new_key()
     return simulator

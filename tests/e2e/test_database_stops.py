@@ -24,7 +24,7 @@ from django.db import connection
 from credits import ledger
 from tests.e2e import invariants, scenarios
 from tests.factories import UserFactory
-from tests.simulator import Simulator, simulator, simulator_server  # noqa: F401 (fixtures)
+from tests.simulator import Simulator
 from vidgenie.embedded import Server
 from workflows import pipeline
 from workflows.models import Attempt, Workflow
@@ -66,7 +66,7 @@ def database(django_db_blocker) -> Iterator[Server]:
 
 
 @pytest.fixture
-def providers(simulator: Simulator, settings) -> Simulator:  # noqa: F811
+def providers(simulator: Simulator, settings) -> Simulator:
     """The simulator at a speed at which a render takes a few seconds."""
     settings.PROVIDER_URLS, settings.PROVIDER_MODE = simulator.urls, "simulated"
     simulator.control("clock", {"speed": 40})

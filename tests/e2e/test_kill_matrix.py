@@ -14,14 +14,13 @@ from django.conf import settings as project
 
 import crashpoint
 from credits import ledger
-from providers import budget, crypto, keyring, keys
+from providers import crypto, keyring, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter
 from providers.models import ProviderKey
 from tests.e2e import invariants, scenarios
 from tests.e2e.dying import dies_at, forked
 from tests.factories import UserFactory
-from tests.simulator import simulator, simulator_server  # noqa: F401 (fixtures)
 from vidgenie.management.commands.worker import Guard
 from vidgenie.processes import Program
 from workflows.models import Attempt, Workflow
@@ -122,15 +121,10 @@ ALL = [(known_as, where) for known_as, where, *_ in [*MATRIX, *ROTATION, *GUARD]
 
 
 @pytest.fixture
-def outside(simulator, settings):  # noqa: F811
-    """Every provider at the simulator, and as much money as it takes."""
-    settings.PROVIDER_URLS = simulator.urls
-    settings.PROVIDER_KEYS = settings.PROVIDER_KEYS | {"vertex": simulator.service_account()}
-    settings.PROVIDER_MODE = "simulated"
-    settings.MAX_TEST_CREDITS_PER_RUN = 10**6
-    budget.reset()
-    yield simulator
-    budget.reset()
+def outside(outside, settings):
+    """Google's Veo as well, which wants a key of its own."""
+    settings.PROVIDER_KEYS = settings.PROVIDER_KEYS | {"vertex": outside.service_account()}
+    return outside
 
 
 @pytest.fixture

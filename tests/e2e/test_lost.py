@@ -11,7 +11,6 @@ from PIL import Image
 
 from credits import ledger
 from credits.ledger import Balance
-from providers import budget
 from providers.adapters import sandbox
 from providers.base import Job, Output, ProviderError, Reason
 from providers.base import Status as JobStatus
@@ -19,7 +18,6 @@ from tests.e2e.test_simulated_providers import finish as finish_all
 from tests.e2e.test_simulated_providers import start as start_at
 from tests.factories import UserFactory
 from tests.pipeline import finish, run, start
-from tests.simulator import simulator, simulator_server  # noqa: F401 (fixtures)
 from workflows import pipeline
 from workflows.models import Asset, Attempt, Workflow
 
@@ -184,17 +182,6 @@ def _made_at_once():
 
 
 # --- At providers that misbehave, over HTTP
-
-
-@pytest.fixture
-def outside(transactional_db, simulator, settings):  # noqa: F811
-    """Every provider at the simulator, and as much money as it takes."""
-    settings.PROVIDER_URLS = simulator.urls
-    settings.PROVIDER_MODE = "simulated"
-    settings.MAX_TEST_CREDITS_PER_RUN = 10**6
-    budget.reset()
-    yield simulator
-    budget.reset()
 
 
 @pytest.fixture

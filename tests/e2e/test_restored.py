@@ -9,14 +9,12 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from credits import ledger
-from providers import budget
 from providers.base import ProviderError, Reason
 from tests.e2e.test_simulated_providers import assert_exact, finish
 from tests.e2e.test_simulated_providers import start as start_at
 from tests.factories import UserFactory
 from tests.pipeline import finish as finish_here
 from tests.pipeline import start
-from tests.simulator import simulator, simulator_server  # noqa: F401 (fixtures)
 from vidgenie.embedded import bin_dir
 from workflows import pipeline, restored
 from workflows.models import Attempt, Origin, Workflow
@@ -66,15 +64,10 @@ def backup(transactional_db, tmp_path):
 
 
 @pytest.fixture
-def outside(transactional_db, simulator, settings):  # noqa: F811
-    """Every provider at the simulator, and as much money as it takes."""
-    settings.PROVIDER_URLS = simulator.urls
-    settings.PROVIDER_MODE = "simulated"
-    settings.MAX_TEST_CREDITS_PER_RUN = 10**6
+def outside(outside, settings):
+    """And somebody to be told."""
     settings.ADMINS = [("sam", "sam@example.org")]
-    budget.reset()
-    yield simulator
-    budget.reset()
+    return outside
 
 
 def in_flight(user):

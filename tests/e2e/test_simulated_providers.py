@@ -13,9 +13,7 @@ from django.db.models.functions import Now
 
 from credits import ledger
 from credits.models import Account, Entry, Hold
-from providers import budget
 from tests.factories import UserFactory
-from tests.simulator import simulator, simulator_server  # noqa: F401 (fixtures)
 from workflows import pipeline
 from workflows.models import Asset, Attempt, Workflow
 
@@ -28,17 +26,6 @@ MODELS = {
     "vertex": ("complete", {"video_model": "vertex/veo-3.1-fast", "duration_seconds": 4}),
     "runway": ("complete", {"video_model": "runway/gen4-turbo", "duration_seconds": 5}),
 }
-
-
-@pytest.fixture
-def outside(simulator, settings):  # noqa: F811
-    """Every provider at the simulator, and as much money as it takes."""
-    settings.PROVIDER_URLS = simulator.urls
-    settings.PROVIDER_MODE = "simulated"
-    settings.MAX_TEST_CREDITS_PER_RUN = 10**6
-    budget.reset()
-    yield simulator
-    budget.reset()
 
 
 @pytest.fixture
