@@ -44,18 +44,18 @@ PATIENCE = 60.0  # seconds for a process to come up
 
 
 @contextmanager
-def database() -> Iterator[None]:
+def database(name: str = "benchmark") -> Iterator[None]:
     """An empty database for as long as the block lasts: on a server of our own under var/, as durable as production's,
-    or on the one that DATABASE_URL names."""
+    or on the one that DATABASE_URL names. Whoever gives it another `name` is not in the way of others."""
     ours = Server.of(settings.BASE_DIR).serves(settings.DATABASES["default"])
-    server = Server(settings.VAR_DIR / "postgres-benchmark")
+    server = Server(settings.VAR_DIR / f"postgres-{name}")
     place, before = connections.settings["default"], connection.settings_dict["NAME"]
     with ExitStack() as stack:
         if ours:
             stack.enter_context(server.running())
             stack.callback(place.update, HOST=place["HOST"])
             place["HOST"] = str(server.socket)
-        place["TEST"]["NAME"] = f"{before}_benchmark"
+        place["TEST"]["NAME"] = f"{before}_{name}"
         connections.close_all()
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # it tells of what it finds and replaces
             connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
