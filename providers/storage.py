@@ -1,8 +1,11 @@
-"""Our own disk: a file is there whole or not at all, whoever dies while it is written and whenever the disk is full."""
+"""Where files are kept. On our own disk a file is there whole or not at all, whoever dies while it is written and
+whenever the disk is full; the other place, a bucket, is in `bucket.py`.
+"""
 
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -74,6 +77,12 @@ def temporary() -> IO[bytes]:
     make = getattr(default_storage, "unfinished", tempfile.TemporaryFile)
     file: IO[bytes] = make()
     return file
+
+
+def address(name: str, *, content_type: str, disposition: str) -> str | None:
+    """Where a browser gets a file by itself for a while; None where files go through us. Raises OSError."""
+    ask: Callable[..., str | None] | None = getattr(default_storage, "address", None)
+    return ask(name, content_type=content_type, disposition=disposition) if ask else None
 
 
 def forget_unfinished() -> None:

@@ -312,16 +312,55 @@ ENABLE_REAL_API_TESTS = env.bool("ENABLE_REAL_API_TESTS", default=False)
 
 # --- Files -------------------------------------------------------------------------------------------------
 
+MEDIA_STORAGE = one_of("MEDIA_STORAGE", "files", ("files", "s3"))  # a folder of this machine, or a bucket
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
+S3_SIGNED_SECONDS = not_negative("S3_SIGNED_SECONDS", 900)
+if S3_SIGNED_SECONDS > 900:
+    raise ImproperlyConfigured(f"S3_SIGNED_SECONDS is {S3_SIGNED_SECONDS}; an address may open a file for 900 at most.")
+
+
+def endpoint(name: str, default: str) -> str:
+    """The value of NAME as an address without a path; plain http on loopback only."""
+    url: str = env.str(name, default=default).rstrip("/")
+    if not re.fullmatch(r"https://[^/?#@\s]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", url):
+        raise ImproperlyConfigured(f"{name} must look like https://s3.example.org (http towards this machine only).")
+    return url
+
+
+def bucket() -> dict[str, Any]:
+    """What providers/bucket.py has to know; its key may also come from where boto3 looks: a file, a machine's role."""
+    name = env.str("S3_BUCKET", default="")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", name):
+        raise ImproperlyConfigured(f"S3_BUCKET is {name!r}; a bucket's name has 3 to 63 of a-z, 0-9 and hyphens.")
+    key, key_secret = secret("S3_ACCESS_KEY_ID"), secret("S3_SECRET_ACCESS_KEY")
+    if bool(key) != bool(key_secret):
+        raise ImproperlyConfigured("S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY belong together: one of them is missing.")
+    region = env.str("S3_REGION", default="us-east-1")
+    return {
+        "bucket_name": name,
+        "region_name": region,
+        "endpoint_url": endpoint("S3_ENDPOINT_URL", f"https://s3.{region}.amazonaws.com"),
+        "addressing_style": one_of("S3_ADDRESSING", "virtual", ("virtual", "path")),
+        "access_key": key or None,
+        "secret_key": key_secret or None,
+        "querystring_expire": S3_SIGNED_SECONDS,
+    }
+
+
+def bucket_origin(options: dict[str, Any]) -> str:
+    """Where browsers fetch its files from."""
+    if options["addressing_style"] == "path":
+        return str(options["endpoint_url"])
+    return str(options["endpoint_url"]).replace("://", f"://{options['bucket_name']}.")
+
+
+BUCKET = bucket() if MEDIA_STORAGE == "s3" else {}
+BUCKET_ORIGINS = [bucket_origin(BUCKET)] if BUCKET and S3_SIGNED_SECONDS else []
+_FOLDER = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700, "allow_overwrite": True}
 STORAGES = {
-    "default": {
-        "BACKEND": "providers.storage.WholeFiles",
-        "OPTIONS": {
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-            "allow_overwrite": True,
-        },
-    },
+    "default": {"BACKEND": "providers.bucket.Bucket", "OPTIONS": BUCKET}
+    if BUCKET
+    else {"BACKEND": "providers.storage.WholeFiles", "OPTIONS": _FOLDER},
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -386,8 +425,8 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
-        "media-src": [SELF, "blob:"],
+        "img-src": [SELF, "data:", "blob:", *BUCKET_ORIGINS],
+        "media-src": [SELF, "blob:", *BUCKET_ORIGINS],
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
@@ -488,6 +527,7 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},  # under OpenAI's SDK: a line for each call, of which we keep a row
         # They tell whole addresses and headers, signatures and keys included, whatever LOG_LEVEL is.
         **{name: {"level": "WARNING"} for name in ("google", "httpcore", "httpx", "openai", "requests", "urllib3")},
+        **{name: {"level": "WARNING"} for name in ("boto3", "botocore", "s3transfer")},
     },
 }
 structlog.configure(

@@ -1,16 +1,20 @@
 """Handing out a kept file: whole, in part so that a player can seek, or not at all when the browser has it.
 
-Works with any storage whose files can be sought; a file is never read into memory as a whole.
+Works with any storage whose files can be sought; a file is never read into memory as a whole. Where the storage gives
+out addresses that work for a while, the browser is sent there for the file itself, and the small picture that stands
+for it still comes from here: browsers keep it for good, while each such address is a new one.
 """
 
 import re
 from collections.abc import Iterator
 from typing import IO
 
+from django.conf import settings
 from django.core.files.storage import default_storage
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from rest_framework.request import Request
 
+from providers import storage
 from workflows.models import Asset
 
 BLOCK = 256 * 1024  # bytes
@@ -47,6 +51,8 @@ class Part:
 def serve(request: Request, asset: Asset) -> HttpResponseBase:
     """The asset's content; raises Http404 when the file is gone, RangeNotSatisfiable for a part beyond its end."""
     name = f"vidgenie-{str(asset.pk)[:8]}.{_ENDINGS.get(asset.content_type, 'bin')}"
+    if url := storage.address(asset.file, content_type=asset.content_type, disposition=_disposition(request, name)):
+        return _elsewhere(url)
     return _serve(request, asset.file, asset.content_type, f'"{asset.sha256}"', name)
 
 
@@ -114,13 +120,24 @@ def _part(request: Request, size: int, etag: str) -> tuple[int, int] | None:
     return start, end - start + 1
 
 
+def _elsewhere(url: str) -> HttpResponse:
+    """There, also in a while; what the browser keeps for good under the address is still used then."""
+    response = HttpResponseRedirect(url)
+    response["Cache-Control"] = f"private, max-age={settings.S3_SIGNED_SECONDS // 2}"
+    return response
+
+
+def _disposition(request: Request, name: str) -> str:
+    disposition = "attachment" if request.GET.get("download") == "1" else "inline"
+    return f'{disposition}; filename="{name}"'
+
+
 def _with_headers(response: HttpResponseBase, request: Request, etag: str, name: str) -> HttpResponseBase:
     """Nothing in a kept file may act as a page of ours, and nobody but its owner's browser may keep it."""
-    disposition = "attachment" if request.GET.get("download") == "1" else "inline"
     response["ETag"] = etag
     response["Accept-Ranges"] = "bytes"
     response["Cache-Control"] = "private, max-age=31536000, immutable"
-    response["Content-Disposition"] = f'{disposition}; filename="{name}"'
+    response["Content-Disposition"] = _disposition(request, name)
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     return response

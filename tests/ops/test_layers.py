@@ -23,9 +23,11 @@ FORBIDDEN = {
 }
 ONLY_IN = {
     "boto3": ("providers/",),
+    "botocore": ("providers/",),
     "cryptography": ("providers/",),
     "openai": ("providers/",),
     "requests": ("providers/",),
+    "storages": ("providers/",),
     "django_q": ("workflows/tasks.py", "vidgenie/management/"),
 }
 LOCKERS = ("workflows/pipeline.py", "credits/ledger.py")
