@@ -38,6 +38,7 @@ class CreditsShape(serializers.Serializer[Any]):
 class Credits(GenericAPIView[Entry]):
     """A user's credits."""
 
+    scopes = {"GET": "account"}
     queryset = Entry.objects.none()
     serializer_class = CreditsShape
 

@@ -55,6 +55,8 @@ class ModelsShape(serializers.Serializer[Any]):
 class Models(APIView):
     """What can be chosen."""
 
+    scopes = {"GET": "read"}
+
     @extend_schema(operation_id="models", summary="List the models on offer", responses=ModelsShape)
     def get(self, request: Request) -> Response:
         """The models on offer today, with prices and abilities."""

@@ -2,7 +2,20 @@
 
 from typing import Any
 
-FIELDS = {"type", "title", "status", "detail", "code", "errors", "request_id", "needed", "available", "held", "limit"}
+FIELDS = {
+    "type",
+    "title",
+    "status",
+    "detail",
+    "code",
+    "errors",
+    "request_id",
+    "needed",
+    "available",
+    "held",
+    "limit",
+    "scope",
+}
 
 
 def assert_problem(response: Any, status: int, code: str, field: str | None = None) -> dict[str, Any]:

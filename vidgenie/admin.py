@@ -60,5 +60,5 @@ class AuthenticatorAdmin(RevocableAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(RevocableAdmin):
-    list_display = ["name", "user", "created", "expiry", "last_used"]
-    fields = ["name", "user", "created", "expiry", "last_used"]
+    list_display = ["name", "user", "scopes", "created", "expiry", "last_used"]
+    fields = ["name", "user", "scopes", "created", "expiry", "last_used"]

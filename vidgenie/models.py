@@ -2,22 +2,42 @@
 monitoring keeps: sums of what is past, and the memory of each process.
 """
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
 
 
+class Scope(models.TextChoices):
+    """What a token may do. There is none for tokens: no token makes, sees or revokes one."""
+
+    READ = "read", _("see runs, files and models")
+    RUN = "run", _("start, cancel, retry and delete runs, upload and delete files: it costs credits")
+    ACCOUNT = "account", _("see the balance and its history")
+
+
 class ApiToken(AbstractAuthToken):
     """A token that a user made for a program. Only its digest is kept; it is shown once."""
 
     name = models.CharField(_("name"), max_length=60)
+    scopes = ArrayField(
+        models.CharField(max_length=20),
+        verbose_name=_("scopes"),
+        db_default=Scope.values,  # for tokens from before there were scopes, and from the release before while it runs
+    )
     last_used = models.DateTimeField(_("last used"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         ordering = ["-created"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__contained_by=Scope.values, scopes__len__gt=0),
+                name="apitoken_scopes_are_known",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

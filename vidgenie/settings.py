@@ -456,7 +456,7 @@ REST_FRAMEWORK = {
         "vidgenie.api.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["vidgenie.scopes.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["vidgenie.api.JsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "vidgenie.api.AlwaysJson",
@@ -474,6 +474,8 @@ KNOX_TOKEN_MODEL = "vidgenie.ApiToken"
 MIGRATION_MODULES = {"knox": None}  # its own table stays unmade: ours replaces it
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "vg_", "TOKEN_MODEL": "vidgenie.ApiToken"}
 API_TOKEN_DAYS = positive("API_TOKEN_DAYS", 90)
+if API_TOKEN_DAYS > 365:
+    raise ImproperlyConfigured(f"API_TOKEN_DAYS is {API_TOKEN_DAYS}; no token lives longer than 365 days")
 SPECTACULAR_SETTINGS = {
     "TITLE": "VidGenie",
     "DESCRIPTION": "From a sentence to a video, paid in credits that are held, settled and given back.",
@@ -483,7 +485,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},  # its default asks another host
-    "POSTPROCESSING_HOOKS": ["vidgenie.openapi.add_problems"],
+    "POSTPROCESSING_HOOKS": ["vidgenie.openapi.add_scopes", "vidgenie.openapi.add_problems"],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }
 

@@ -5,6 +5,7 @@ A token opens the API and nothing else: there is no way from it to another token
 
 import datetime
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from knox.crypto import hash_token
 
-from vidgenie.models import ApiToken
+from vidgenie.models import ApiToken, Scope
 from workflows.prompts import InvalidInput
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ _SHAPE = re.compile(r"vg_[0-9a-f]{64}")
 _USE_NOTED_EVERY = datetime.timedelta(minutes=1)
 
 
-def create(user: "User", name: str, days: int | None = None) -> tuple[ApiToken, str]:
+def create(
+    user: "User", name: str, days: int | None = None, scopes: Iterable[str] = Scope.values
+) -> tuple[ApiToken, str]:
     """A new token and its text, which is kept nowhere; it lives for `days`, or as long as the settings say.
 
-    Raises InvalidInput naming `name` or `days`.
+    Raises InvalidInput naming `name`, `days` or `scopes`.
     """
     days = settings.API_TOKEN_DAYS if days is None else days
     name = name.strip()
@@ -35,8 +38,17 @@ def create(user: "User", name: str, days: int | None = None) -> tuple[ApiToken, 
         raise InvalidInput({"name": _("Give it a name of 1 to %(limit)d characters.") % {"limit": NAME_LIMIT}})
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInput({"days": _("This must be a whole number from 1 to %(most)d.") % {"most": LONGEST_DAYS}})
-    token, text = ApiToken.objects.create(user, expiry=datetime.timedelta(days=days), name=name)
+    expiry = datetime.timedelta(days=days)
+    token, text = ApiToken.objects.create(user, expiry=expiry, name=name, scopes=_known(scopes))
     return token, text
+
+
+def _known(scopes: Iterable[str]) -> list[str]:
+    """The scopes in the order of their table, each once."""
+    chosen = set(scopes)
+    if not chosen or chosen - set(Scope.values):
+        raise InvalidInput({"scopes": _("Choose at least one of: %(names)s.") % {"names": ", ".join(Scope.values)}})
+    return [scope for scope in Scope.values if scope in chosen]
 
 
 def revoke(token: ApiToken) -> None:

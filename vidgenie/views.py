@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import SimpleLazyObject
@@ -17,6 +18,7 @@ from vidgenie import tokens
 from vidgenie.forms import TokenForm
 from vidgenie.models import ApiToken
 from workflows import pipeline
+from workflows.prompts import InvalidInput
 
 THEMES = ("dark", "light")
 YEAR = 365 * 24 * 60 * 60  # seconds
@@ -59,13 +61,17 @@ def theme(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def api_tokens(request: Visit) -> HttpResponse:
     """One's API tokens; a new one is shown once, in the answer to the request that made it."""
-    form, new = TokenForm(request.POST or None), ""
+    form, made, new = TokenForm(request.POST or None), None, ""
     if request.method == "POST" and form.is_valid():
-        new = tokens.create(request.user, **form.cleaned_data)[1]
-        form = TokenForm()
+        try:
+            made, new = tokens.create(request.user, **form.cleaned_data)
+            form = TokenForm()
+        except InvalidInput as invalid:
+            form.add_error(None, ValidationError(dict(invalid.errors)))
     own = ApiToken.objects.filter(user=request.user)
     status = 201 if new else 422 if form.errors else 200
-    return render(request, "vidgenie/tokens.html", {"tokens": own, "form": form, "new": new}, status=status)
+    context = {"tokens": own, "form": form, "made": made, "new": new}
+    return render(request, "vidgenie/tokens.html", context, status=status)
 
 
 @login_required

@@ -57,6 +57,8 @@ _DOWNLOAD = OpenApiParameter("download", OpenApiTypes.INT, OpenApiParameter.QUER
 class Execute(APIView):
     """Start a workflow."""
 
+    scopes = {"POST": "run"}
+
     @extend_schema(
         operation_id="workflow_execute",
         summary="Start a workflow",
@@ -80,6 +82,8 @@ class Execute(APIView):
 class Retry(APIView):
     """Try a workflow again."""
 
+    scopes = {"POST": "run"}
+
     @extend_schema(
         operation_id="workflow_retry",
         summary="Try a failed or canceled workflow again",
@@ -96,6 +100,8 @@ class Retry(APIView):
 class StatusOf(APIView):
     """Where a workflow stands."""
 
+    scopes = {"GET": "read"}
+
     @extend_schema(operation_id="workflow_status", summary="See where a workflow stands", responses=shapes.StatusShape)
     def get(self, request: Request, workflow_id: UUID) -> Response:
         """Steps, results, money. With `If-None-Match` it answers 304 while nothing changes."""
@@ -104,6 +110,8 @@ class StatusOf(APIView):
 
 class StatusByQuery(APIView):
     """Where a workflow stands."""
+
+    scopes = {"GET": "read"}
 
     @extend_schema(
         operation_id="workflow_status_by_query",
@@ -119,6 +127,8 @@ class StatusByQuery(APIView):
 class Cancel(APIView):
     """Cancel a workflow."""
 
+    scopes = {"POST": "run"}
+
     @extend_schema(
         operation_id="workflow_cancel",
         summary="Cancel a workflow",
@@ -132,6 +142,8 @@ class Cancel(APIView):
 
 class CancelByBody(APIView):
     """Cancel a workflow."""
+
+    scopes = {"POST": "run"}
 
     @extend_schema(
         operation_id="workflow_cancel_by_body",
@@ -147,6 +159,7 @@ class CancelByBody(APIView):
 class Workflows(GenericAPIView[Workflow]):
     """The user's workflows."""
 
+    scopes = {"GET": "read"}
     queryset = Workflow.objects.none()
 
     @extend_schema(
@@ -161,6 +174,8 @@ class Workflows(GenericAPIView[Workflow]):
 class Delete(APIView):
     """Delete a workflow."""
 
+    scopes = {"DELETE": "run"}
+
     @extend_schema(operation_id="workflow_delete", summary="Delete a finished workflow", responses={204: None})
     def delete(self, request: Request, workflow_id: UUID) -> Response:
         """Its files and words go, the lines of the ledger stay."""
@@ -174,6 +189,7 @@ class Delete(APIView):
 class Upload(APIView):
     """Upload a picture."""
 
+    scopes = {"POST": "run"}
     parser_classes = [MultiPartParser, JSONParser]
 
     @extend_schema(
@@ -203,6 +219,8 @@ def _fetched(request: Request) -> Asset:
 class AssetDetail(APIView):
     """A file of the user's."""
 
+    scopes = {"GET": "read"}
+
     @extend_schema(operation_id="asset", summary="See what a file is", responses=shapes.AssetShape)
     def get(self, request: Request, asset_id: UUID) -> Response:
         """Its measures and where its content is."""
@@ -212,6 +230,7 @@ class AssetDetail(APIView):
 class Content(APIView):
     """A file's content. Not counted against the rate: a player asks for many parts."""
 
+    scopes = {"GET": "read"}
     throttle_classes = []
 
     @extend_schema(
@@ -228,6 +247,7 @@ class Content(APIView):
 class Thumbnail(APIView):
     """A small picture of the file. Not counted against the rate: a gallery asks for many."""
 
+    scopes = {"GET": "read"}
     throttle_classes = []
 
     @extend_schema(

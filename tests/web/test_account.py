@@ -11,6 +11,7 @@ from credits.ledger import Balance
 from tests.factories import PASSWORD
 from vidgenie.models import ApiToken
 
+TOKEN = {"name": "my program", "days": "30", "scopes": ["read", "account"]}
 NEW = {"email": "ada@example.org", "password1": PASSWORD}
 
 
@@ -95,7 +96,7 @@ def test_an_unknown_address_gets_the_same_answer(client, alice):
 
 
 def test_a_new_token_is_shown_once(as_alice, alice):
-    answer = as_alice.post("/accounts/tokens/", {"name": "my program", "days": "30"})
+    answer = as_alice.post("/accounts/tokens/", TOKEN)
     shown = re.search(r'<code id="token">(vg_\w+)</code>', answer.content.decode())[1]
     assert answer.status_code == 201
     assert shown not in as_alice.get("/accounts/tokens/").content.decode()
@@ -103,22 +104,40 @@ def test_a_new_token_is_shown_once(as_alice, alice):
 
 
 def test_a_new_token_works_until_it_is_revoked(as_alice, client, alice):
-    answer = as_alice.post("/accounts/tokens/", {"name": "my program", "days": "30"})
+    answer = as_alice.post("/accounts/tokens/", TOKEN)
     bearer = {"HTTP_AUTHORIZATION": f"Bearer {answer.context['new']}"}
     assert client.get("/api/credits", **bearer).status_code == 200
     as_alice.post(f"/accounts/tokens/{ApiToken.objects.get().pk}/revoke/")
     assert client.get("/api/credits", **bearer).status_code == 401
 
 
-@pytest.mark.parametrize("wrong", [{"name": ""}, {"name": "x" * 61}, {"days": "0"}, {"days": "3651"}, {"days": "soon"}])
-def test_a_token_needs_a_name_and_an_end(as_alice, wrong):
-    answer = as_alice.post("/accounts/tokens/", {"name": "my program", "days": "30"} | wrong)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"name": "x" * 61}, {"name": "two\twords"}, {"days": "0"}, {"days": "366"}, {"days": "soon"},
+     {"scopes": []}, {"scopes": ["all"]}],
+)  # fmt: skip
+def test_a_token_needs_a_name_an_end_and_a_purpose(as_alice, wrong):
+    answer = as_alice.post("/accounts/tokens/", TOKEN | wrong)
     assert answer.status_code == 422
     assert not ApiToken.objects.exists()
 
 
+def test_a_token_may_do_what_was_chosen_and_the_list_says_so(as_alice):
+    new = as_alice.post("/accounts/tokens/", TOKEN).context["new"]
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {new}"}
+    assert as_alice.get("/api/credits", **bearer).status_code == 200
+    assert as_alice.post("/api/workflow/execute", **bearer).status_code == 403
+    assert "read, account · valid until" in as_alice.get("/accounts/tokens/").content.decode()
+
+
+def test_seeing_and_making_runs_is_what_the_page_proposes(as_alice):
+    page = as_alice.get("/accounts/tokens/").content.decode()
+    boxes = re.findall(r'<input type="checkbox" name="scopes" value="(\w+)"[^>]*?(checked)?>', page)
+    assert boxes == [("read", "checked"), ("run", "checked"), ("account", "")]
+
+
 def test_somebody_elses_token_cannot_be_revoked(as_alice, as_bob):
-    as_alice.post("/accounts/tokens/", {"name": "my program", "days": "30"})
+    as_alice.post("/accounts/tokens/", TOKEN)
     token = ApiToken.objects.get()
     assert as_bob.post(f"/accounts/tokens/{token.pk}/revoke/").status_code == 404
     assert "my program" not in as_bob.get("/accounts/tokens/").content.decode()
