@@ -3,6 +3,7 @@
 Nothing of the provider's own text or addresses is in it.
 """
 
+import datetime
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,6 +35,7 @@ def status_document(workflow: Workflow) -> dict[str, Any]:
         "result": _result(steps),
         "credits": money(workflow),
         "error": error(workflow),
+        "may_come": _may_come(workflow, steps),
         "links": links(workflow),
     }
 
@@ -92,6 +94,19 @@ def error(workflow: Workflow) -> dict[str, str] | None:
     return {"code": workflow.reason, "message": str(row.sentence), "advice": str(row.advice)}
 
 
+def held_up(step: Step) -> str:
+    """What stands in the way of a step (of `steps_of`) that goes on, as a sentence; empty while nothing does."""
+    return str(reasons.HELD_UP.get(getattr(step, "held_up", None) or "", ""))
+
+
+def hoped_until(workflow: Workflow, steps: Iterable[Step]) -> datetime.datetime | None:
+    """Until when what a failed run lacks may still arrive; None when nobody waits for it any more."""
+    if workflow.status != Status.FAILED or workflow.deleted:
+        return None
+    missing = (getattr(step, "may_come", None) for step in steps if step.asset is None)
+    return max((until for until in missing if until), default=None)
+
+
 def links(workflow: Workflow) -> dict[str, str]:
     """Where to ask for its status and where to cancel it."""
     return {
@@ -112,8 +127,14 @@ def _step(step: Step) -> dict[str, Any]:
         "finished": _time(step.finished),
         "position": step.place,  # type: ignore[attr-defined]
         "provider_position": step.place_there,  # type: ignore[attr-defined]
+        "held_up": held_up(step) or None,
         "credits": step.charged,
     }
+
+
+def _may_come(workflow: Workflow, steps: Iterable[Step]) -> dict[str, str] | None:
+    until = hoped_until(workflow, steps)
+    return {"until": until.isoformat(), "message": str(reasons.MAY_COME)} if until else None
 
 
 def _result(steps: Iterable[Step]) -> dict[str, Any]:

@@ -91,6 +91,9 @@ class StepShape(Shape):
     provider_position = serializers.IntegerField(
         allow_null=True, help_text="its place in the provider's line, as the provider tells it"
     )
+    held_up = serializers.CharField(
+        allow_null=True, help_text="what stands in its way while we go on trying, as a sentence"
+    )
     credits = serializers.IntegerField(help_text="taken for it")
 
 
@@ -133,6 +136,13 @@ class ErrorShape(Shape):
     advice = serializers.CharField()
 
 
+class MayComeShape(Shape):
+    """The result of a failed run may still arrive until then, for nothing: it is worth asking again."""
+
+    until = serializers.DateTimeField()
+    message = serializers.CharField()
+
+
 class StatusShape(Shape):
     """Where a run stands."""
 
@@ -149,6 +159,7 @@ class StatusShape(Shape):
     result = ResultShape()
     credits = MoneyShape()
     error = ErrorShape(allow_null=True)
+    may_come = MayComeShape(allow_null=True)
     links = LinksShape()
 
 

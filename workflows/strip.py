@@ -113,8 +113,7 @@ class Strip:
         title = str(Step.Stage(step.stage).label)
         text = step.text or self.workflow.prompt if step.stage == Step.Stage.ENHANCE else ""
         progress, place = getattr(step, "told", None), getattr(step, "place", None)
-        trouble = str(reasons.HELD_UP.get(getattr(step, "held_up", None) or "", ""))
-        over = self.workflow.is_finished
+        trouble, over = document.held_up(step), self.workflow.is_finished
         return Frame(step.stage, title, step.status, step, step.asset, text, progress, place, over, trouble)
 
     def _words(self) -> Frame:
@@ -145,8 +144,7 @@ class Strip:
     @property
     def hope(self) -> str:
         """That what a failed run lacks may still arrive."""
-        waits = any(step.asset is None and getattr(step, "may_come", None) for step in self.steps)
-        return str(reasons.MAY_COME) if waits and self.workflow.status == Status.FAILED else ""
+        return str(reasons.MAY_COME) if document.hoped_until(self.workflow, self.steps) else ""
 
     @property
     def shows_failure(self) -> bool:

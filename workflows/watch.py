@@ -52,12 +52,6 @@ def hope(of: str = "") -> Q:
     return Q(**{f"{of}watch_until__gt": Now()}) & known
 
 
-def may_come(workflow: Workflow) -> datetime.datetime | None:
-    """Until when what a failed run lacks may still arrive; None when nobody waits for it any more."""
-    found = watched().filter(step__workflow=workflow).order_by("-watch_until")
-    return found.values_list("watch_until", flat=True).first()
-
-
 def take(limit: int) -> list[UUID]:
     """Claim a look at those not looked at for the longest, and not in the last minutes."""
     rested = watched().filter(Q(looked=None) | Q(looked__lt=Now() - EVERY), unanswered__lt=DEATHS)

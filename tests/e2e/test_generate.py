@@ -10,9 +10,10 @@ from django.core.management import CommandError, call_command
 
 from credits import ledger
 from credits.ledger import Balance
+from providers.base import ProviderError, Reason
 from tests.factories import UserFactory
 from tests.pictures import picture
-from workflows.models import Workflow
+from workflows.models import Attempt, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SMALL = ("--resolution", "480p", "--duration", "2", "--seed", "7")
@@ -58,6 +59,20 @@ def test_a_run_that_fails_is_an_error_and_says_what_came_back(dora, tmp_path):
     with pytest.raises(CommandError, match=r"3 credits are back"):
         generate("a fox #sim:fail", "--type", "image-only", *SMALL, "--output", str(tmp_path))
     assert ledger.balance(dora) == Balance(300, 0)
+
+
+def test_what_holds_it_up_is_said(dora, tmp_path, mishaps, capsys):
+    mishaps.put("fetch", ProviderError(Reason.UNAVAILABLE, "502"))
+    generate("a fox", "--type", "image-only", "--no-enhance", *SMALL, "--output", str(tmp_path))
+    trouble = "image: The provider does not answer at the moment. We go on asking."
+    assert trouble in capsys.readouterr().err.splitlines()
+
+
+def test_a_run_that_is_given_up_says_that_it_may_still_arrive(dora, tmp_path, mishaps, settings):
+    settings.WORKFLOW_DEADLINE_MINUTES = 1 / 60
+    with pytest.raises(CommandError, match=r"took too long.*2 credits are back\. It may still arrive"):
+        generate("a fox #sim:slow=60", "--type", "image-only", "--no-enhance", *SMALL, "--output", str(tmp_path))
+    assert Attempt.objects.get().watch_until
 
 
 @pytest.mark.parametrize(

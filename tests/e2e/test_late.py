@@ -50,7 +50,7 @@ def test_it_is_delivered_for_nothing(alice, mishaps, lost):
     assert late.deliver_due() == 1
     workflow = Workflow.objects.get()
     document = status_document(workflow)
-    assert (document["status"], document["error"]) == ("succeeded", None)
+    assert (document["status"], document["error"], document["may_come"]) == ("succeeded", None, None)
     assert document["result"]["image"]["id"] == str(Asset.objects.get().pk)
     assert document["credits"] == {"quoted": 2, "held": 0, "settled": 0, "refunded": 2}
     assert ledger.balance(alice) == Balance(300, 0)
@@ -133,9 +133,12 @@ def test_after_a_day_nobody_looks_any_more(lost):
 
 def test_it_is_watched_for_a_day(lost):
     assert lost.watch_until - lost.finished == datetime.timedelta(hours=24)
-    assert watch.may_come(Workflow.objects.get()) is None  # as long as nobody knows its job
+    assert status_document(Workflow.objects.get())["may_come"] is None  # as long as nobody knows its job
     hear(lost)
-    assert watch.may_come(Workflow.objects.get()) == lost.watch_until
+    assert status_document(Workflow.objects.get())["may_come"] == {
+        "until": lost.watch_until.isoformat(),
+        "message": "It may still arrive: what comes within a day is yours, for nothing.",
+    }
 
 
 def test_between_two_looks_there_are_some_minutes(lost, mishaps):

@@ -19,6 +19,7 @@ from tests.e2e.test_simulated_providers import start as start_at
 from tests.factories import UserFactory
 from tests.pipeline import finish, run, start
 from workflows import pipeline
+from workflows.document import status_document
 from workflows.models import Asset, Attempt, Workflow
 
 STILL = {"enhance": False, "resolution": "480p", "seed": 7}
@@ -113,7 +114,9 @@ def test_while_it_waits_for_room_its_owner_reads_that_it_is_made(client, alice, 
     client.force_login(alice)
     text = "It is made, and cannot be brought home at the moment. We go on trying."
     assert text in client.get(rendering.get_absolute_url()).content.decode()
+    assert status_document(rendering)["steps"][0]["held_up"] == text
     finish(rendering)
+    assert status_document(rendering)["steps"][0]["held_up"] is None
     assert text not in client.get(rendering.get_absolute_url()).content.decode()
 
 

@@ -94,9 +94,7 @@ class Command(BaseCommand):
             for line in [*files, f"{document['credits']['settled']} credits"]:
                 self.stdout.write(line)
         if workflow.status != Status.SUCCEEDED:
-            why = document["error"] or {"message": "It was canceled.", "advice": ""}
-            money = document["credits"]
-            raise CommandError(f"{why['message']} {why['advice']} {money['refunded']} credits are back.")
+            raise CommandError(_why(document))
 
 
 class _Progress:
@@ -108,18 +106,30 @@ class _Progress:
 
     def show(self, workflow: Workflow) -> None:
         document = status_document(workflow)
-        step = next((step["stage"] for step in document["steps"] if step["status"] == "running"), workflow.status)
+        step = next((step for step in document["steps"] if step["status"] == "running"), None)
+        now = workflow.status if step is None else step["stage"]
+        if step and step["held_up"]:
+            now += f": {step['held_up']}"
+            now = now[: max(shutil.get_terminal_size().columns - 38, 10)] if self.terminal else now
         if self.terminal:
             done = round(document["progress"] * 30)
-            sys.stderr.write(f"\r{'█' * done}{'·' * (30 - done)} {document['progress']:4.0%}  {step:<10}")
+            sys.stderr.write(f"\r{'█' * done}{'·' * (30 - done)} {document['progress']:4.0%}  {now:<{len(self.last)}}")
             sys.stderr.flush()
-        elif step != self.last:
-            sys.stderr.write(f"{step}\n")
-        self.last = str(step)
+        elif now != self.last:
+            sys.stderr.write(f"{now}\n")
+        self.last = now
 
     def end(self) -> None:
         if self.terminal:
             sys.stderr.write("\n")
+
+
+def _why(document: dict[str, Any]) -> str:
+    """Why there is no result, what to do, what became of the money, and whether it may still arrive."""
+    why = document["error"] or {"message": "It was canceled.", "advice": ""}
+    later = document["may_come"] or {"message": ""}
+    back = f"{document['credits']['refunded']} credits are back."
+    return " ".join(part for part in (why["message"], why["advice"], back, later["message"]) if part)
 
 
 def _user(name: str | None) -> User:
