@@ -13,6 +13,7 @@ from providers.models import ProviderCall
 from providers.simulator.clock import Renders
 from workflows.models import Attempt, Step, Transition, Workflow
 
+UNSEEN = 0.04  # of the time that a render takes lies between two looks at it
 _BALANCE = "SELECT balance FROM credits_account WHERE id = t.account_id"
 _PAID = """
     UPDATE credits_account account SET balance = balance + entry.amount * %(count)s
@@ -83,8 +84,12 @@ def render(count: int, user: User, model: str, took: Renders) -> None:
     of_model = {"provider": model.partition("/")[0], "model": model, "price": 1}
     steps = Step.objects.bulk_create(Step(workflow=run, stage="video", position=1, **of_model, **ended) for run in runs)
     for step in steps:
-        seconds = datetime.timedelta(seconds=took.draw(chance))
+        seconds = took.draw(chance)
+        unseen = datetime.timedelta(
+            seconds=UNSEEN * seconds * chance.random()
+        )  # since it was made, when that was noticed
         Attempt.objects.create(
             step=step, number=1, user=user, phase="done", prompt="a fox", options=options,
-            submitted=now - seconds, made=now, **of_model, **ended,
+            submitted=now - datetime.timedelta(seconds=seconds), made=now + unseen,
+            looked=now + unseen - datetime.timedelta(seconds=UNSEEN * seconds), **of_model, **ended,
         )  # fmt: skip
