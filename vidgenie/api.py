@@ -29,7 +29,7 @@ from vidgenie import tokens
 from workflows.content import RangeNotSatisfiable
 from workflows.deletion import StillRunning
 from workflows.limits import TooMany
-from workflows.pipeline import KeyReused, NotRetryable
+from workflows.pipeline import KeyReused, ModelGone, NotRetryable
 from workflows.prompts import InvalidInput
 from workflows.uploads import TooLarge
 
@@ -150,6 +150,8 @@ def _translate(error: Exception) -> Exception:
         case InsufficientCredits():
             more = {"needed": error.needed, "available": error.available, "held": error.held}
             return Problem(402, "insufficient_credits", str(error), more=more)
+        case ModelGone():
+            return Problem(409, "model_gone", str(error))
         case TooMany():
             return Problem(429, error.code, str(error), more={"limit": error.limit}, wait=error.retry_after)
     for refusal, (status, code, text) in _REFUSALS.items():

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import Case, F, When
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from crashpoint import crashpoint
 from credits import ledger
@@ -60,7 +61,11 @@ class KeyReused(Exception):
 
 
 class NotRetryable(Exception):
-    """Only a run that failed or was canceled, and was not deleted, can be tried again."""
+    """Only a run that failed or was canceled, and was not deleted, can be tried again. Its text is for its owner."""
+
+
+class ModelGone(NotRetryable):
+    """A model that the run still needs is not in the catalog any more."""
 
 
 # --- Start -------------------------------------------------------------------------------------------------
@@ -502,13 +507,14 @@ def fail(workflow_id: UUID | str, *, detail: str) -> Workflow:
 def retry(workflow_id: UUID | str) -> Workflow:
     """Try a failed or canceled run again from the step that is missing; what was paid for is kept.
 
-    Raises NotRetryable, TooMany, or InsufficientCredits for what is still to pay. Nothing is changed then.
+    Raises NotRetryable, ModelGone, TooMany, or InsufficientCredits for what is still to pay. Nothing is changed then.
     """
     with _locked(workflow_id) as workflow:
         if workflow.status not in (Status.FAILED, Status.CANCELED) or workflow.deleted:
-            raise NotRetryable("Only a run that failed or was canceled can be tried again.")
+            raise NotRetryable(_("Only a run that failed or was canceled can be tried again."))
         steps = list(workflow.steps.all())
         missing = settlement.missing(steps)
+        _require_models(missing)
         ledger.hold(workflow.user, settlement.unpaid(steps), reference=workflow.reference)
         _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
@@ -517,6 +523,13 @@ def retry(workflow_id: UUID | str) -> Workflow:
         tasks.nudge()
         crashpoint("retry.written")
     return workflow
+
+
+def _require_models(steps: list[Step]) -> None:
+    known = {model.slug for model in catalog.MODELS}
+    if gone := [step.model for step in steps if step.model not in known]:
+        text = _("The model %(model)s is no longer there. Start a new run with another one.")
+        raise ModelGone(text % {"model": gone[0]})
 
 
 def _reopen(workflow: Workflow, steps: list[Step]) -> None:

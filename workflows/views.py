@@ -202,8 +202,8 @@ def retry(request: Visit, pk: UUID) -> HttpResponse:
     workflow = get_object_or_404(_own(request), pk=pk)
     try:
         pipeline.retry(workflow.pk)
-    except pipeline.NotRetryable:
-        messages.error(request, _("Only a run that failed or was canceled can be tried again."))
+    except pipeline.NotRetryable as refusal:
+        messages.error(request, str(refusal))
     except InsufficientCredits as short:
         messages.error(request, _not_enough(short))
     except TooMany as refusal:

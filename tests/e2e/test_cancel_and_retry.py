@@ -6,6 +6,7 @@ from credits import ledger
 from credits.ledger import Balance, InsufficientCredits
 from providers.models import SandboxJob
 from tests.pipeline import finish, run, start
+from tests.problems import assert_problem
 from workflows import pipeline
 from workflows.document import money
 from workflows.models import Attempt, Workflow
@@ -102,6 +103,17 @@ def test_a_retry_that_cannot_be_paid_changes_nothing(alice):
         pipeline.retry(workflow.pk)
     workflow.refresh_from_db()
     assert (workflow.status, ledger.balance(alice), Attempt.objects.count()) == ("failed", Balance(0, 0), 2)
+
+
+def test_a_run_whose_model_is_no_longer_shipped_is_refused_with_a_sentence(client, alice):
+    client.force_login(alice)
+    workflow = run(alice, "image-only", "a fox #sim:fail", resolution="480p")
+    workflow.steps.filter(stage="image").update(model="sandbox/gone")
+    said = client.post(f"/workflows/{workflow.pk}/retry/", follow=True).content.decode()
+    assert "The model sandbox/gone is no longer there. Start a new run with another one." in said
+    assert_problem(client.post(f"/api/workflow/retry/{workflow.pk}"), 409, "model_gone")
+    workflow.refresh_from_db()
+    assert (workflow.status, ledger.balance(alice), Attempt.objects.count()) == ("failed", Balance(300, 0), 2)
 
 
 @pytest.mark.parametrize("prompt", ["a fox", "a fox #sim:slow=3600"])
