@@ -66,7 +66,7 @@ class WorkflowAdmin(ReadOnlyAdmin):
     search_help_text = _("the id of a run, words of its prompt, a username or an e-mail address")
     fields = [
         "id", "user", "type", "prompt", "options", "image", "status", "reason", "quoted",
-        "created", "finished", "deadline", "cancel_requested", "deleted",
+        "created", "finished", "deadline", "cancel_requested", "doubted", "deleted",
     ]  # fmt: skip
     actions = ["end", "cancel", "retry"]
 

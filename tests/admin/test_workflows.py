@@ -106,6 +106,17 @@ def test_one_page_shows_steps_attempts_timeline_and_money(staff, alice):
     assert text.count("in the making") >= 3
 
 
+def test_staff_see_what_a_restored_run_may_have_sent_and_how_long_it_is_watched(staff, alice):
+    workflow = start(alice, "image-only", "a fox")
+    then = datetime.datetime(2026, 11, 20, 9, 30, tzinfo=datetime.UTC)
+    Workflow.objects.update(doubted=then)
+    Attempt.objects.update(watch_until=then + datetime.timedelta(days=1))
+    page = staff.get(reverse("admin:workflows_workflow_change", args=[workflow.pk])).content.decode()
+    assert "restored from a backup while it ran" in page
+    assert "Nov. 20, 2026, 9:30 a.m." in page
+    assert "<td>2026-11-21 09:30</td>" in page
+
+
 def test_one_page_asks_the_database_as_often_as_it_must(staff, alice, django_assert_max_num_queries):
     workflow = finish(start(alice, "image-only", "a fox"))
     with django_assert_max_num_queries(10):
