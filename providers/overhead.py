@@ -26,8 +26,8 @@ BAR = 3.0  # ms of CPU
 ROUNDS, CALLS, WARM_UP = 5, 20, 5
 SMALL, LARGE = os.urandom(1_000), os.urandom(1_001_000)  # pictures; their difference is a megabyte
 METHOD = (
-    f"CPU time of this process for one call of an adapter, all its requests together: the median of {CALLS} in the\n"
-    f"quietest of {ROUNDS} rounds after {WARM_UP} calls to warm up, with a picture of a kilobyte; and what a megabyte\n"
+    f"CPU time of this process for one call of an adapter, all its requests together: the median of {CALLS} in the "
+    f"quietest of the rounds after {WARM_UP} calls to warm up, with a picture of a kilobyte; and what a megabyte "
     "more of it takes (base64, JSON). A row for each request is in it; connecting, TLS, sockets, PostgreSQL are not."
 )
 OPTIONS = {"aspect_ratio": "16:9", "resolution": "720p", "duration_seconds": 6, "instructions": "Describe the shot."}
@@ -79,29 +79,37 @@ CASES = (
 )
 
 
-def report() -> Iterator[str]:
-    """Measure, line by line."""
-    slowest = 0.0
+@dataclass(frozen=True)
+class Measured:
+    """What a case took: milliseconds of CPU in each round, with a small picture and with a large one."""
+
+    case: Case
+    small: list[float]
+    large: list[float]
+    requests: int
+
+    @property
+    def megabyte(self) -> float:
+        """Milliseconds that a megabyte more of picture takes."""
+        return max(0.0, min(self.large) - min(self.small))
+
+
+def measured(rounds: int = ROUNDS) -> Iterator[Measured]:
+    """Measure, case by case."""
     with override_settings(OPENAI_MODERATION=False):
         for case in CASES:
-            small, requests_made = _measured(case, SMALL)
-            large, _ = _measured(case, LARGE)
-            slowest = max(slowest, small)
-            more = max(0.0, large - small)
-            name = f"{case.provider:7} {case.what:6} {case.kind:5}"
-            yield f"  {name} {small:5.2f} ms, {more:5.2f} ms a MB ({requests_made} request{'s'[: requests_made - 1]})"
-    yield METHOD
-    yield f"slowest {slowest:.2f} ms; bar {BAR:.0f} ms: {'met' if slowest < BAR else 'MISSED'}"
+            small, requests_made = _rounds(case, SMALL, rounds)
+            yield Measured(case, small, _rounds(case, LARGE, rounds)[0], requests_made)
 
 
-def _measured(case: Case, picture: bytes) -> tuple[float, int]:
-    """Milliseconds of CPU, and how many requests were made."""
+def _rounds(case: Case, picture: bytes, rounds: int) -> tuple[list[float], int]:
+    """Milliseconds of CPU in each round, and how many requests one call makes."""
     act = _act(case, picture)
     with _canned(picture) as asked:
         for _ in range(WARM_UP):
             act()
-        rounds = [statistics.median(_cpu(act) for _ in range(CALLS)) for _ in range(ROUNDS)]
-    return min(rounds), len(asked) // (WARM_UP + ROUNDS * CALLS)
+        found = [statistics.median(_cpu(act) for _ in range(CALLS)) for _ in range(rounds)]
+    return found, len(asked) // (WARM_UP + rounds * CALLS)
 
 
 def _act(case: Case, picture: bytes) -> Callable[[], object]:

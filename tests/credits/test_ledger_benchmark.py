@@ -28,7 +28,7 @@ def test_it_is_measured_alone_and_together(transactional_db, monkeypatch):
     monkeypatch.setattr(benchmark, "SECONDS", 0.05)
     monkeypatch.setattr(benchmark, "ACCOUNTS", 3)
     monkeypatch.setattr(benchmark, "CASES", ((1, 1), (3, 2)))
-    *lines, _method, durability, books = benchmark.report()
+    *lines, durability, books = benchmark.report()
     figures = [line for line in lines if isinstance(line, Figure)]
     assert [figure.name.partition(": ")[0] for figure in figures] == ["1 account, 1 process"] * 3 + [
         "3 accounts, 2 processes"

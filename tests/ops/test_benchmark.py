@@ -2,16 +2,25 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from credits import audit
-from providers import overhead as adapters
+from providers import overhead as calls
 from providers.adapters import ADAPTERS, vertex
 from providers.models import ProviderCall
-from vidgenie.management.benchmarks import encryption, inflight, overhead, past, recovery, statements, throughput
+from vidgenie.management.benchmarks import (
+    adapters,
+    encryption,
+    inflight,
+    overhead,
+    past,
+    recovery,
+    statements,
+    throughput,
+)
 from vidgenie.management.benchmarks.figures import Figure, percentile
 from vidgenie.management.benchmarks.rig import rig, unfinished, wait
 from workflows import books
@@ -19,44 +28,57 @@ from workflows.models import Attempt, Step, Workflow
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "ROUNDS", 1)
-    monkeypatch.setattr(adapters, "CALLS", 1)
-    monkeypatch.setattr(adapters, "WARM_UP", 1)
-    monkeypatch.setattr(encryption, "ROUNDS", 1)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "CALLS", 1)
+    monkeypatch.setattr(calls, "WARM_UP", 1)
+    monkeypatch.setattr(encryption, "TIMES", 1)
+
+
+def figures(lines: Iterable[Figure | str]) -> list[Figure]:
+    return [line for line in lines if isinstance(line, Figure)]
 
 
 def test_every_adapter_is_measured_and_leaves_nothing_behind(db: None) -> None:
     tokens = dict(vertex._TOKENS)
-    *lines, method, verdict = adapters.report()
-    assert {line.split()[0] for line in lines} == ADAPTERS.keys() - {"sandbox"}
-    assert [line.split()[1] for line in lines].count("fetch") == 5
-    assert "median of" in method
-    assert verdict.startswith("slowest ")
+    found = figures(adapters.report(1))
+    assert {figure.slug.split("-")[0] for figure in found} == ADAPTERS.keys() - {"sandbox"}
+    assert [figure.name.split()[1] for figure in found].count("fetch") == 5
     assert ProviderCall.objects.count() == 0
     assert tokens == vertex._TOKENS
 
 
-def test_a_bar_that_is_missed_is_called_so(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "BAR", 0.0)
-    assert list(adapters.report())[-1].endswith("bar 0 ms: MISSED")
-
-
 def test_sealing_and_opening_are_measured_with_rings_of_one_and_five() -> None:
-    lines = list(encryption.report())
-    assert [line.strip().partition("  ")[0] for line in lines[:2]] == ["seal", "open, ring of 1"]
-    assert lines[2].startswith("  open, ring of 5 (the last opens) ")
-    assert lines[-1].startswith("slowest opening ")
+    found = list(encryption.report(5))
+    assert [(figure.slug, figure.bar, len(figure.runs)) for figure in found] == [
+        ("seal", None, 5),
+        ("open-1", 50, 5),
+        ("open-5", 50, 5),
+    ]
 
 
 def test_a_figure_says_what_was_promised_and_whether_it_is_kept() -> None:
-    assert (Figure("x", 20, "/s", at_least=20).verdict, Figure("x", 19.9, "/s", at_least=20).verdict) == (
-        "met",
-        "MISSED",
-    )
-    assert [Figure("x", value, "s", at_most=60).verdict for value in (60, 60.1)] == ["met", "MISSED"]
-    assert (Figure("x", math.nan, at_most=1).verdict, Figure("x", 1).verdict) == ("MISSED", "")
-    assert " ".join(str(Figure("noticed", 1234.5, "s", at_most=60)).split()) == "noticed 1,234 s at most 60 s: MISSED"
+    kept = [Figure("x", value, "/s", at_least=20).verdict for value in (20, 19.9)]
+    within = [Figure("x", value, "s", at_most=60).verdict for value in (60, 60.1)]
+    assert kept == within == ["pass", "fail"]
+    assert [Figure("x", value, at_most=1, strictly=True).verdict for value in (0.9, 1)] == ["pass", "fail"]
+    assert [Figure("x", value, at_least=1, strictly=True).verdict for value in (1.1, 1)] == ["pass", "fail"]
+    assert " ".join(str(Figure("noticed", 1234.5, "s", at_most=60)).split()) == "noticed 1,234 s at most 60 s: fail"
+    assert (Figure("x", 1, "s", at_most=2, strictly=True).target, Figure("x", 1).target) == ("under 2 s", "")
+
+
+def test_what_was_not_measured_or_too_seldom_is_unknown() -> None:
+    assert (Figure("x", math.nan, at_most=1).verdict, Figure("x", 1).verdict) == ("unknown", "noted")
+    assert [Figure.of("x", [1.0] * runs, at_most=2).verdict for runs in (0, 4, 5)] == ["unknown", "unknown", "pass"]
+    assert Figure.of("x", [3.0], at_most=2).verdict == "fail"
+
+
+def test_a_figure_is_what_its_runs_come_to() -> None:
+    values = {of: Figure.of("x", [4, 1, 2, 9], of).value for of in ("median", "mean", "p95", "min", "max")}
+    assert values == {"median": 3, "mean": 4, "p95": 9, "min": 1, "max": 9}
+
+
+def test_the_id_is_the_name_unless_it_has_one() -> None:
+    assert (Figure("CPU of a run (µs)", 1).slug, Figure("x", 1, id="cpu").slug) == ("cpu-of-a-run-s", "cpu")
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
@@ -84,10 +106,8 @@ def test_a_trial_makes_renders_shorter_and_leaves_their_spread() -> None:
 
 def test_shares_of_what_is_bearable_are_judged_and_so_are_looks() -> None:
     renders = [inflight.Render(seconds=100, lag=lag, looks=3) for lag in (1.0, 6.0)]
-    late, _, looks, _ = inflight._noticing(inflight.Pass(renders, 2, 1.0, 1.0, 1.0), 6, judged=True)
-    assert isinstance(late, Figure)
-    assert isinstance(looks, Figure)
-    assert (late.value, late.verdict, looks.value, looks.verdict) == (1.2, "MISSED", 3, "met")
+    late, looks = figures(inflight._noticing(inflight.Pass(renders, 2, 1.0, 1.0, 1.0), 6, "warm", judged=True))
+    assert (late.value, late.verdict, looks.value, looks.runs) == (1.2, "fail", 3, (3, 3))
 
 
 # The real thing, small: that there are rows, not what they say.
@@ -95,24 +115,18 @@ def test_shares_of_what_is_bearable_are_judged_and_so_are_looks() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("suite", "names"),
+    ("suite", "ids"),
     [
-        (
-            lambda: throughput.report(4),
-            {"complete runs a second, started to settled", "CPU of a run, long history to short"},
-        ),
-        (lambda: recovery.report(4), {"after SIGKILL 6 s on, all is moving again"}),
-        (lambda: inflight.report(4, hurry=60), {"renders in flight at once", "looks a render, the most"}),
-        (
-            lambda: overhead.report(2),
-            {"one run takes longer than its providers by (median)", "2 at once take longer by (p95)"},
-        ),
+        (lambda: throughput.report(4), {"short-rate", "long-steady", "growth", "naive-cpu"}),
+        (lambda: recovery.report(4), {"after-6-s"}),
+        (lambda: inflight.report(4, hurry=60), {"in-flight", "warm-noticed", "many-looks"}),
+        (lambda: overhead.report(2), {"fal-alone", "fal-among", "runway-alone"}),
     ],
     ids=["throughput", "recovery", "inflight", "overhead"],
 )
 def test_a_suite_runs_small(
     suite: Callable[[], Iterator[Figure | str]],
-    names: set[str],
+    ids: set[str],
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
@@ -125,9 +139,10 @@ def test_a_suite_runs_small(
     monkeypatch.setattr(overhead, "HURRY", 40.0)
     monkeypatch.setattr(overhead, "USUAL", 10.0)
     monkeypatch.setattr(overhead, "SINGLES", 1)
-    figures = [line for line in suite() if isinstance(line, Figure)]
-    assert names <= {figure.name for figure in figures}
-    assert not [figure for figure in figures if figure.verdict and math.isnan(figure.value)]
+    found = figures(suite())
+    assert ids <= {figure.slug for figure in found}
+    assert len({figure.slug for figure in found}) == len(found)
+    assert not [figure for figure in found if figure.bar is not None and math.isnan(figure.value)]
     assert unfinished() == 0
 
 

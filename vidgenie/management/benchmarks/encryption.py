@@ -1,33 +1,31 @@
 """What sealing and opening a provider's key costs, with a ring of one key and with five."""
 
-import statistics
 import timeit
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from providers import crypto
+from vidgenie.management.benchmarks.figures import Figure
 
 BAR = 50.0  # µs for opening
 ROUNDS, TIMES = 50, 200
 KEY = "sk-" + "x" * 160
+METHOD = f"A key of {len(KEY)} characters, sealed for its place; wall time, the median of rounds of {TIMES}."
 
 
-def report() -> Iterator[str]:
-    """Measure, line by line."""
+def report(runs: int = ROUNDS) -> Iterator[Figure]:
+    """Measure in so many rounds, after one that is left out."""
     place: dict[str, Any] = {"provider": "openai", "owner": 1, "row": uuid.uuid4()}
     entries = [crypto.new_key() for _ in range(5)]
     one, five = crypto.Ring.parse(entries[-1]), crypto.Ring.parse(",".join(entries))
     sealed = one.seal(KEY, **place)
-    yield f"  seal                             {_microseconds(lambda: one.seal(KEY, **place)):6.1f} µs"
-    opening = _microseconds(lambda: one.open(sealed, **place))
-    yield f"  open, ring of 1                  {opening:6.1f} µs"
-    last = _microseconds(lambda: five.open(sealed, **place))
-    yield f"  open, ring of 5 (the last opens) {last:6.1f} µs"
-    yield f"A key of {len(KEY)} characters, sealed for its place; wall time, the median of {ROUNDS} rounds of {TIMES}."
-    slowest = max(opening, last)
-    yield f"slowest opening {slowest:.1f} µs; bar {BAR:.0f} µs: {'met' if slowest < BAR else 'MISSED'}"
+    yield Figure.of("seal", _microseconds(lambda: one.seal(KEY, **place), runs), unit="µs", id="seal")
+    for name, ring in (("open, ring of 1", one), ("open, ring of 5 (the last opens)", five)):
+        opening = _microseconds(lambda ring=ring: ring.open(sealed, **place), runs)  # type: ignore[misc]
+        yield Figure.of(name, opening, unit="µs", at_most=BAR, id=name.partition(" (")[0].replace(", ring of ", "-"))
 
 
-def _microseconds(act: Callable[[], object]) -> float:
-    return statistics.median(timeit.timeit(act, number=TIMES) / TIMES for _ in range(ROUNDS)) * 1e6
+def _microseconds(act: Callable[[], object], rounds: int) -> list[float]:
+    """Of one call, in each round."""
+    return [timeit.timeit(act, number=TIMES) / TIMES * 1e6 for _ in range(rounds + 1)][1:]

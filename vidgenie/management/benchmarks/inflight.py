@@ -9,7 +9,7 @@ from typing import Any
 from credits.models import Entry
 from providers.simulator.clock import Renders
 from vidgenie.management.benchmarks import naive, past, usage
-from vidgenie.management.benchmarks.figures import Figure, percentile, spread
+from vidgenie.management.benchmarks.figures import Figure, spread
 from vidgenie.management.benchmarks.rig import Rig, rig, succeeded, unfinished, wait
 from workflows.models import Attempt
 
@@ -55,17 +55,16 @@ def report(runs: int = 10_000, hurry: float = 1) -> Iterator[Figure | str]:
         for name, judged in (("of a model that was never seen before", False), ("once more, now with a history", True)):
             found = _passed(on, few, SHORT_MODEL, SHORT)
             yield f"{few} renders at once, lognormal {SHORT} s, {name}:"
-            yield from _noticing(found, POLLS if judged else None, judged=judged)
+            yield from _noticing(found, POLLS if judged else None, "warm" if judged else "cold", judged=judged)
         past.render(HISTORY, on.people[0], LONG_MODEL, _hurried(LONG, hurry))
         found = _passed(on, runs, LONG_MODEL, LONG)
         yield f"{runs:,} renders, lognormal {LONG} s, with a history of {HISTORY} such:"
-        yield Figure("renders in flight at once", found.in_flight, "", at_least=runs)
-        yield from _noticing(found, None, judged=True)
-        yield Figure("memory of all worker processes, the most", found.megabytes, "MB", at_most=MEGABYTES)
-        yield Figure("CPU of the worker, on average", found.cores, "cores")
-        yield Figure("submits a second while they were sent", found.submitted, "/s")
+        yield Figure("renders in flight at once", found.in_flight, "", at_least=runs, id="in-flight")
+        yield from _noticing(found, None, "many", judged=True)
+        yield Figure("memory of all worker processes, the most", found.megabytes, "MB", MEGABYTES, id="memory")
+        yield Figure("CPU of the worker, on average", found.cores, "cores", id="cores")
+        yield Figure("submits a second while they were sent", found.submitted, "/s", id="submits")
         yield from _naively(on)
-    yield METHOD
 
 
 def _hurried(renders: str, hurry: float) -> Renders:
@@ -73,13 +72,14 @@ def _hurried(renders: str, hurry: float) -> Renders:
     return Renders(found.median / hurry, found.sigma)
 
 
-def _noticing(found: Pass, polls: int | None, *, judged: bool) -> Iterator[Figure | str]:
+def _noticing(found: Pass, polls: int | None, which: str, *, judged: bool) -> Iterator[Figure | str]:
     looks = [float(render.looks) for render in found.renders]
     lags = [render.lag for render in found.renders]
     shares = [render.lag / max(MOMENT, PART * render.seconds) for render in found.renders]
-    yield Figure("noticed after so much of what is bearable, p95", percentile(shares, 0.95), "x", 1 if judged else None)
+    name, bar = f"noticed after so much of what is bearable, p95 ({which})", 1 if judged else None
+    yield Figure.of(name, shares, "p95", unit="x", at_most=bar, id=f"{which}-noticed")
     yield f"    seconds until noticed: {spread(lags)}"
-    yield Figure("looks a render, the most", max(looks), "", at_most=polls)
+    yield Figure.of(f"looks a render, the most ({which})", looks, "max", at_most=polls, id=f"{which}-looks")
     yield f"    looks a render: mean {fmean(looks):.2f}, {spread(looks)}"
 
 
@@ -135,10 +135,12 @@ def _naively(on: Rig) -> Iterator[Figure | str]:
     ends = {job: end for _, job, _, end, _ in on.control("jobs")}
     lags = [entry.created.timestamp() - ends[entry.key.rpartition(":")[2]] for entry in settled]
     yield f"The naive way, {runs} renders of {NAIVE_SECONDS:.0f} s:"
-    yield Figure("renders in flight at once", most, "")
+    yield Figure("renders in flight at once (naively)", most, id="naive-in-flight")
     yield f"    seconds until settled, looking every {naive.POLL:.0f} s: {spread(lags)}"
-    yield Figure("memory of the queue's processes, the most", memory.most, "MB")
+    yield Figure("memory of the queue's processes, the most (naively)", memory.most, "MB", id="naive-memory")
     days = 10_000 * Renders.parse(LONG).median / max(1, most) / 86_400
     each = memory.most / (most + 3)  # beside its workers a cluster has a sentinel, a pusher and a monitor
-    yield Figure("days for 10,000 renders of 10 minutes (worked out, not measured)", days, "")
-    yield Figure("memory for 10,000 in flight at once (worked out, not measured)", each * 10_000, "MB")
+    yield Figure("days for 10,000 renders of 10 minutes (naively; worked out)", days, id="naive-days")
+    yield Figure(
+        "memory for 10,000 in flight at once (naively; worked out)", each * 10_000, "MB", id="naive-all-memory"
+    )

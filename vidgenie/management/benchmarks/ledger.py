@@ -2,7 +2,6 @@
 
 import multiprocessing
 import random
-import statistics
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -33,27 +32,23 @@ METHOD = (
 _barrier: Any = None  # of the processes of one case
 
 
-def report() -> Iterator[Figure | str]:
-    """Measure on the database at hand, which is filled for it, line by line."""
+def report(runs: int | None = None, *, short: bool = False) -> Iterator[Figure | str]:
+    """Measure on the database at hand, which is filled for it, line by line; `short`: only the extremes, briefly."""
+    seconds, rounds = SECONDS / 4 if short else SECONDS, runs or ROUNDS
     places, taken = _places(), 0
-    for accounts, processes in CASES:
+    for accounts, processes in (CASES[0], CASES[-1]) if short else CASES:
+        of = f"{accounts}x{processes}"
         what = f"{accounts:,} account{'s' * (accounts > 1)}, {processes} process{'es' * (processes > 1)}"
-        ours, raw = _measure(places[:accounts], processes)
-        taken += round((sum(ours) + sum(raw)) * SECONDS)
+        ours, raw = _measure(places[:accounts], processes, rounds, seconds)
+        taken += round((sum(ours) + sum(raw)) * seconds)
         ratios = [one / other for one, other in zip(ours, raw, strict=True)]
-        yield Figure(f"{what}: ledger", statistics.median(ours), "pairs/s")
-        yield Figure(f"{what}: psycopg", statistics.median(raw), "pairs/s")
-        yield Figure(f"{what}: ledger / psycopg", statistics.median(ratios), at_least=BAR)
-        yield f"  rounds from {min(ratios):.2f} to {max(ratios):.2f} of psycopg; the ledger's {_range(ours)} pairs/s"
-    yield METHOD
+        yield Figure.of(f"{what}: ledger", ours, unit="pairs/s", id=f"{of}-ledger")
+        yield Figure.of(f"{what}: psycopg", raw, unit="pairs/s", id=f"{of}-psycopg")
+        yield Figure.of(f"{what}: ledger / psycopg", ratios, at_least=BAR, id=f"{of}-ratio")
     yield f"fsync {_setting('fsync')}, synchronous_commit {_setting('synchronous_commit')}"
     with audit.snapshot():
         broken = audit.run(audit.CHECKS)
     yield f"After about {taken:,} pairs the books are {'wrong: ' + str(broken) if broken else 'right'}."
-
-
-def _range(values: list[float]) -> str:
-    return f"{min(values):.0f} to {max(values):.0f}"
 
 
 def _setting(name: str) -> str:
@@ -73,19 +68,24 @@ def _places() -> list[tuple[int, int]]:
     return [(account.user_id, account.pk) for account in accounts]
 
 
-def _measure(places: list[tuple[int, int]], processes: int) -> tuple[list[float], list[float]]:
+def _measure(
+    places: list[tuple[int, int]], processes: int, rounds: int, seconds: float
+) -> tuple[list[float], list[float]]:
     """Pairs per second, of all processes together, by the ledger and by psycopg; a number for each round."""
     connections.close_all()  # a connection is not to be shared by processes
     fork = multiprocessing.get_context("fork")
     barrier = fork.Barrier(processes)
     with ProcessPoolExecutor(processes, fork, _join, (barrier,)) as pool:
         for side in (_by_ledger, _by_psycopg):
-            list(pool.map(_work, [side] * processes, [places[:1]] * processes))  # to warm up
-        rounds = [
-            [sum(pool.map(_work, [side] * processes, [places] * processes)) for side in (_by_ledger, _by_psycopg)]
-            for _ in range(ROUNDS)
+            list(pool.map(_work, [side] * processes, [places[:1]] * processes, [seconds] * processes))  # to warm up
+        pairs = [
+            [
+                sum(pool.map(_work, [side] * processes, [places] * processes, [seconds] * processes))
+                for side in (_by_ledger, _by_psycopg)
+            ]
+            for _ in range(rounds)
         ]
-    return [ours for ours, _ in rounds], [raw for _, raw in rounds]
+    return [ours for ours, _ in pairs], [raw for _, raw in pairs]
 
 
 def _join(barrier: Any) -> None:
@@ -94,11 +94,11 @@ def _join(barrier: Any) -> None:
     del connections["default"]  # whatever is open belongs to another process
 
 
-def _work(pair: Callable[[int, int], None], places: list[tuple[int, int]]) -> float:
+def _work(pair: Callable[[int, int], None], places: list[tuple[int, int]], seconds: float) -> float:
     """Pairs per second of one process."""
     _barrier.wait(60)
     pairs, start = 0, time.perf_counter()
-    while (taken := time.perf_counter() - start) < SECONDS:
+    while (taken := time.perf_counter() - start) < seconds:
         pair(*random.choice(places))  # noqa: S311 (nothing depends on it)
         pairs += 1
     return pairs / taken

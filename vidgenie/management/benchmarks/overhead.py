@@ -9,7 +9,7 @@ from typing import Any
 from credits.models import Entry, Hold
 from providers.simulator.openai import CHAT_SECONDS, IMAGE_SECONDS
 from vidgenie.management.benchmarks import naive
-from vidgenie.management.benchmarks.figures import Figure, percentile, spread
+from vidgenie.management.benchmarks.figures import Figure, spread
 from vidgenie.management.benchmarks.rig import Rig, rig, succeeded, unfinished, wait
 from vidgenie.management.commands.run import answers, web_server
 from workflows.models import Attempt
@@ -41,7 +41,6 @@ def report(runs: int = 200) -> Iterator[Figure | str]:
     with rig(speed=HURRY) as on:
         on.control("renders", RENDERS)
         yield from _naively(on)
-    yield METHOD
 
 
 def _with_web(stack: ExitStack) -> Rig:
@@ -64,7 +63,10 @@ def _alone(on: Rig, model: str, runs: int, *, judged: bool) -> Iterator[Figure |
         wait(lambda: not unfinished(), 180, "a run is not settled")
         found += _overheads(on, ids, HURRY)
     longer = [(taken - theirs) * 1000 for taken, theirs in found[1:]]
-    yield Figure("one run takes longer than its providers by (median)", median(longer), "ms", ALONE if judged else None)
+    bar = ALONE if judged else None
+    yield Figure.of(
+        f"one run takes longer than its providers by ({model})", longer, unit="ms", at_most=bar, id=f"{model}-alone"
+    )
     yield f"    {len(longer)} runs: {spread(longer)} ms, where providers took {spread([t for _, t in found[1:]])} s"
 
 
@@ -74,7 +76,10 @@ def _among(on: Rig, model: str, runs: int, *, judged: bool) -> Iterator[Figure |
     wait(lambda: not unfinished(), 900, "the runs are not all settled")
     found = _overheads(on, ids, USUAL)
     longer = [(taken / theirs - 1) * 100 for taken, theirs in found]
-    yield Figure(f"{runs} at once take longer by (p95)", percentile(longer, 0.95), "%", AMONG if judged else None)
+    bar = AMONG if judged else None
+    yield Figure.of(
+        f"{runs} at once take longer by ({model}, p95)", longer, "p95", unit="%", at_most=bar, id=f"{model}-among"
+    )
     yield f"    {spread(longer)} %, where providers took {spread([theirs for _, theirs in found])} s"
 
 
@@ -102,7 +107,8 @@ def _naively(on: Rig) -> Iterator[Figure | str]:
         taken = (entry.created - hold.created).total_seconds()
         longer.append((taken - calls - renders[entry.key.rpartition(":")[2]]) * 1000)
     yield f"The naive way, polled every {naive.POLL:.0f} s, two runs:"
-    yield Figure("one run takes longer than its providers by (median)", median(longer), "ms")
+    yield Figure.of("one run takes longer than its providers by (naively)", longer, unit="ms", id="naive-alone")
     each = CHAT_SECONDS + IMAGE_SECONDS + RENDERS["median"] + median(longer) / 1000
     worked_out = (200 / 2 * each / (each - median(longer) / 1000) - 1) * 100
-    yield Figure("200 at once, the last by (worked out for 2 workers, not measured)", worked_out, "%")
+    name = "200 at once, the last by (naively; worked out for 2 workers, not measured)"
+    yield Figure(name, worked_out, "%", id="naive-among")

@@ -43,7 +43,6 @@ def report(runs: int = 200) -> Iterator[Figure | str]:
         on.control("renders", {"median": 30.0, "sigma": 0.2})
         for when in KILLS:
             yield from _killed(on, runs, when)
-    yield METHOD
     yield "The naive way moves nothing again: what died with its worker is lost, or paid for a second time."
 
 
@@ -61,7 +60,7 @@ def _killed(on: Rig, runs: int, when: float) -> Iterator[Figure | str]:
         raise CommandError(f"runs ended otherwise than they may: {dict(ends)}, strange: {strange}")
     phases = sorted({one.phase for one in before.values()})
     stuck = sum(one.stuck for one in before.values())
-    yield Figure(f"after SIGKILL {when:.0f} s on, all is moving again", taken, "s", at_most=WITHIN)
+    yield Figure(f"after SIGKILL {when:.0f} s on, all is moving again", taken, "s", WITHIN, id=f"after-{when:.0f}-s")
     counts = ", ".join(f"{sum(one.phase == phase for one in before.values())} to {phase}" for phase in phases)
     yield f"    {len(before)} unfinished attempts ({counts}), {stuck} of them in hand or due"
     yield f"    in the end {ends['succeeded', '']} runs succeeded, {ends['failed', 'lost']} lost, not charged"

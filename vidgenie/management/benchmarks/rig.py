@@ -1,5 +1,6 @@
 """What a benchmark runs on: the simulator, the worker, and people with credits, around a database of its own."""
 
+import fcntl
 import io
 import json
 import os
@@ -57,11 +58,35 @@ def database(name: str = "benchmark") -> Iterator[None]:
             place["HOST"] = str(server.socket)
         place["TEST"]["NAME"] = f"{before}_{name}"
         connections.close_all()
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):  # it tells of what it finds and replaces
-            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+        stack.enter_context(_alone(place["TEST"]["NAME"]))
+        _create()
         stack.callback(connection.creation.destroy_test_db, before, verbosity=0)
         stack.callback(connections.close_all)
         yield
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One at a time uses a database, and the machine. Raises CommandError while another does."""
+    folder = settings.VAR_DIR / "benchmark"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / f"{name}.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CommandError("Another benchmark is under way here; each would spoil the other's figures.") from None
+        yield
+
+
+def _create() -> None:
+    """Make the database anew. Raises CommandError where it cannot be made: Django would leave without a word."""
+    told = io.StringIO()
+    try:
+        with redirect_stdout(told), redirect_stderr(told):  # it tells of what it finds and replaces
+            connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    except SystemExit:
+        last = (told.getvalue().strip().splitlines() or ["no reason was given"])[-1]
+        raise CommandError(f"The benchmark's database cannot be made: {last}") from None
 
 
 @dataclass
@@ -122,10 +147,10 @@ class Rig:
                 preexec_fn=die_with_parent,
             )
 
-    def quote(self, type: str = "complete", video_model: str = "runway") -> Quote:
-        """A run by simulated OpenAI and, as a rule, Runway."""
+    def quote(self, type: str = "complete", video_model: str = "runway", **more: Any) -> Quote:
+        """A run by simulated OpenAI and, as a rule, Runway; `more` are options of the request."""
         image = self.image if type == "video-from-image" else None
-        options = {**MODELS, "video_model": video_model, "duration_seconds": 5, "seed": 7}
+        options = {**MODELS, "video_model": video_model, "duration_seconds": 5, "seed": 7, **more}
         return pipeline.quote(type, "a fox crossing a frozen lake", options, image, user=self.people[0])
 
     def start(self, count: int, quote: Quote) -> list[Any]:
@@ -145,6 +170,7 @@ def rig(
     """Everything but the worker. `speed` and `renders` are the simulator's own; 0 answers at once."""
     folder = Path(settings.VAR_DIR) / "benchmark"
     folder.mkdir(parents=True, exist_ok=True)
+    media = folder / f"media-{os.getpid()}"  # whoever else measures has another
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "simulate_providers", "--port", "0"]
     command += ["--speed", str(speed), "--concurrency", "fal=0,runway=0", "--tiny", str(tiny)]
     command += ["--renders", renders] if renders else []
@@ -153,12 +179,12 @@ def rig(
         found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stdout.readline())
         if found is None:
             raise CommandError("the simulator did not say where it listens")
-        with override_settings(PROVIDER_MODE="simulated", MEDIA_ROOT=folder / "media"):
+        with override_settings(PROVIDER_MODE="simulated", MEDIA_ROOT=media):
             yield _furnished(Rig(found[0], process, _environment(found[1], environment), folder / "log"), people)
     finally:
         kill(process)
         process.stdout.close()
-        shutil.rmtree(folder / "media", ignore_errors=True)
+        shutil.rmtree(media, ignore_errors=True)
 
 
 def _environment(port: str, more: dict[str, str]) -> dict[str, str]:
@@ -196,6 +222,7 @@ def _furnished(rig: Rig, people: int) -> Rig:
 def kill(process: psutil.Process) -> None:
     """SIGKILL to a process and everything under it, at once, as a machine dies."""
     members = usage.family(process)
+    usage.bury(members[1:])
     for member in members:
         try:
             member.send_signal(signal.SIGKILL)

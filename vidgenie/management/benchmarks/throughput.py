@@ -10,6 +10,7 @@ import psutil  # type: ignore[import-untyped]
 from credits.models import Entry
 from vidgenie.management.benchmarks import naive, past, statements, usage
 from vidgenie.management.benchmarks.figures import Figure, percentile
+from vidgenie.management.benchmarks.ground import Ground, settled
 from vidgenie.management.benchmarks.rig import Rig, rig, succeeded, unfinished, wait
 from workflows.models import Attempt, Workflow
 
@@ -49,15 +50,28 @@ def report(runs: int = 2000) -> Iterator[Figure | str]:
         _warm(on, max(4, min(50, runs // 2)))
         one = Workflow.objects.filter(status="succeeded")[0]
         rows = past.copy(one, 1, SHORT)
-        short = yield from _measured(on, runs, f"{rows:,} rows of history", judged=True)
-        few = yield from _counted(on, max(4, runs // 4))
+        short = yield from _measured(on, runs, f"{rows:,} rows of history", "short", judged=True)
+        few = yield from _counted(on, max(4, runs // 4), "short")
         rows = past.copy(one, SHORT + 1, LONG)
-        long = yield from _measured(on, runs, f"{rows:,} rows of history, of them {Attempt.objects.count():,} attempts")
-        many = yield from _counted(on, max(4, runs // 4))
-        yield Figure("CPU of a run, long history to short", long.milliseconds / short.milliseconds, "x", at_most=GROWTH)
-        yield Figure("statements of a run, long history to short", many / few, "x", at_most=1.02)
+        told = f"{rows:,} rows of history, of them {Attempt.objects.count():,} attempts"
+        long = yield from _measured(on, runs, told, "long")
+        many = yield from _counted(on, max(4, runs // 4), "long")
+        yield Figure(
+            "CPU of a run, long history to short", long.milliseconds / short.milliseconds, "x", GROWTH, id="growth"
+        )
+        yield Figure(
+            "statements of a run, long history to short", many / few, "x", at_most=1.02, id="statements-growth"
+        )
         yield from _naively(on, max(4, runs // 5))
-    yield METHOD
+
+
+def short(ground: Ground, runs: int = 60) -> Iterator[Figure]:
+    """A first impression within seconds, without history; the last look of 5 s weighs too much in it to be judged."""
+    on, worker = ground.rig, ground.worker
+    ground.providers(speed=0)
+    settled(on.start(4, on.quote()))
+    yield from figures(_cost(on, worker, runs), "quick")
+    ground.providers(speed=1)
 
 
 def _warm(on: Rig, runs: int) -> None:
@@ -67,24 +81,28 @@ def _warm(on: Rig, runs: int) -> None:
         wait(lambda: not unfinished(), 120, "the runs to warm up are not all settled")
 
 
-def _measured(on: Rig, runs: int, name: str, *, judged: bool = False) -> Generator[Figure | str, None, Cost]:
+def _measured(on: Rig, runs: int, name: str, past: str, *, judged: bool = False) -> Generator[Figure | str, None, Cost]:
     with on.worker() as worker:
         _awake(on)
         idle = _idle(worker)
         cost = _cost(on, worker, runs)
     yield f"{runs} runs, {name}:"
-    yield Figure(
-        "complete runs a second, started to settled", runs / cost.wall, "/s", at_least=LEAST if judged else None
-    )
-    yield Figure("  between the 10th and the 90th of a hundred", cost.steady, "/s")
-    yield Figure("  starts a second beside it", runs / cost.started, "/s")
-    yield Figure("CPU of a run, worker and PostgreSQL", cost.milliseconds, "ms")
+    yield from figures(cost, past, LEAST if judged else None)
     yield (
         f"    of it worker {cost.worker / runs * 1000:.1f} ms, PostgreSQL {cost.database / runs * 1000:.1f}; "
         f"beside it simulator {cost.simulator / runs * 1000:.1f}, starting it {cost.itself / runs * 1000:.1f}"
     )
     yield f"    a worker with nothing to do takes {idle * 100:.0f} % of a core; that is in it"
     return cost
+
+
+def figures(cost: Cost, past: str, bar: float | None = None) -> Iterator[Figure]:
+    """What so many runs come to, with a `past` of this length."""
+    told, rate = f"({past} history)", cost.runs / cost.wall
+    yield Figure(f"complete runs a second, started to settled {told}", rate, "/s", at_least=bar, id=f"{past}-rate")
+    yield Figure(f"between the 10th and the 90th of a hundred {told}", cost.steady, "/s", id=f"{past}-steady")
+    yield Figure(f"starts a second beside it {told}", cost.runs / cost.started, "/s", id=f"{past}-starts")
+    yield Figure(f"CPU of a run, worker and PostgreSQL {told}", cost.milliseconds, "ms", id=f"{past}-cpu")
 
 
 def _awake(on: Rig) -> None:
@@ -127,7 +145,7 @@ def _since(before: tuple[float, ...], now: tuple[float, ...]) -> list[float]:
     return [after - earlier for after, earlier in zip(now, before, strict=True)]
 
 
-def _counted(on: Rig, runs: int) -> Generator[Figure | str, None, float]:
+def _counted(on: Rig, runs: int, past: str) -> Generator[Figure | str, None, float]:
     with statements.counted() as counter, on.worker():
         _awake(on)
         counter.begin()
@@ -136,8 +154,9 @@ def _counted(on: Rig, runs: int) -> Generator[Figure | str, None, float]:
         kinds = counter.kinds()
     on.log.with_name("statements").write_text("".join(f"{n / runs:6.2f} {kind}\n" for kind, n in kinds.most_common()))
     asked, around = statements.split(kinds)
-    yield Figure("statements of a run, idle ticks of the worker included", asked / runs, "")
-    yield Figure("  and to begin and end transactions", around / runs, "")
+    told = f"idle ticks of the worker included ({past} history)"
+    yield Figure(f"statements of a run, {told}", asked / runs, id=f"{past}-statements")
+    yield Figure(f"and to begin and end transactions ({past} history)", around / runs, id=f"{past}-transactions")
     return asked / runs
 
 
@@ -148,8 +167,9 @@ def _naively(on: Rig, runs: int) -> Iterator[Figure | str]:
         wall = _settled_naively(on, runs)
         used = _since(before, _cpu(on, queue))
     yield f"{runs} runs the naive way (a task that submits, sleeps {naive.POLL:.0f} s between looks, stores, settles):"
-    yield Figure("complete runs a second, queued to settled", runs / wall, "/s")
-    yield Figure("CPU of a run, queue and PostgreSQL", (used[0] + used[1]) / runs * 1000, "ms")
+    yield Figure("complete runs a second, queued to settled (naively)", runs / wall, "/s", id="naive-rate")
+    cpu = (used[0] + used[1]) / runs * 1000
+    yield Figure("CPU of a run, queue and PostgreSQL (naively)", cpu, "ms", id="naive-cpu")
 
 
 def _settled_naively(on: Rig, runs: int) -> float:

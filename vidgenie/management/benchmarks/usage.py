@@ -27,6 +27,22 @@ def cpu(process: psutil.Process) -> float:
     return total
 
 
+_buried = [0.0]
+
+
+def bury(members: list[psutil.Process]) -> None:
+    """Note what these have used, before they are killed together: nobody will have waited for the last of them."""
+    for member in members:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            times = member.cpu_times()
+            _buried[0] += times.user + times.system + times.children_user + times.children_system
+
+
+def buried() -> float:
+    """CPU seconds of all that was buried so far."""
+    return _buried[0]
+
+
 def megabytes(process: psutil.Process) -> float:
     """Memory of a family, shared pages counted once (PSS)."""
     total = 0
@@ -34,6 +50,15 @@ def megabytes(process: psutil.Process) -> float:
         with contextlib.suppress(psutil.NoSuchProcess):
             total += member.memory_full_info().pss
     return total / MB
+
+
+def unshared(process: psutil.Process) -> list[float]:
+    """Megabytes that each process of a family has to itself (USS), most first."""
+    found = []
+    for member in family(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(member.memory_full_info().uss / MB)
+    return sorted(found, reverse=True)
 
 
 def database() -> psutil.Process | None:
