@@ -5,6 +5,7 @@ elsewhere does not open. docs/decisions/0003-sealed-keys.md says why it is done 
 """
 
 import base64
+import datetime
 import hashlib
 import os
 import re
@@ -27,6 +28,7 @@ KEY = 32  # bytes
 RECOGNIZABLE = 16  # characters from which on a key may show its fingerprint and its end
 _DISTINCT = 16  # different bytes that a random key surely has
 _SEALED = re.compile(rf"{VERSION}\.([A-Za-z0-9_-]{{1,32}})\.([A-Za-z0-9_-]+)", re.ASCII)
+_DATED = re.compile(r"k(\d{4})(\d\d)(\d\d)-", re.ASCII)
 _ENTRY = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]{43}=?)", re.ASCII)
 
 Owner: TypeAlias = int | None  # the id of a user; None is the platform
@@ -129,9 +131,24 @@ def last_four(plain: str) -> str:
     return plain[-4:] if len(plain) >= RECOGNIZABLE else ""
 
 
+def nonce(sealed: str) -> bytes:
+    """The nonce of a sealed value. Raises Unopenable for what is no such value."""
+    return _parts(sealed)[1][:NONCE]
+
+
 def new_key() -> str:
-    """A new random entry for VIDGENIE_ENCRYPTION_KEYS, with an id that no other has."""
-    return f"k{os.urandom(4).hex()}:{base64.b64encode(AESGCM.generate_key(8 * KEY)).decode()}"
+    """A new random entry for VIDGENIE_ENCRYPTION_KEYS, with today's date and an id that no other has."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    return f"k{today:%Y%m%d}-{os.urandom(4).hex()}:{base64.b64encode(AESGCM.generate_key(8 * KEY)).decode()}"
+
+
+def made_on(key_id: str) -> datetime.date | None:
+    """The day on which `new_key` made the key with this id; None for ids that others gave."""
+    found = _DATED.match(key_id)
+    try:
+        return datetime.date(int(found[1]), int(found[2]), int(found[3])) if found else None
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=8)

@@ -1,32 +1,45 @@
 """A picture of the user's own: looked at before it is decoded, and drawn anew, so that only its pixels are kept.
+The decoding is done by a process that may take little and knows nothing (`drawing.py`).
 
 What it is counts by its content, never by its name or the type it claims. Position, camera and author go; so does
 whatever else may hide in a file.
 """
 
+import base64
 import hashlib
 import io
+import json
+import logging
+import signal
+import subprocess
+import sys
+import tempfile
 import uuid
-import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import IO, TYPE_CHECKING, Any
 
+import PIL
 from django.conf import settings
 from django.core.files.base import File
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps
 
-from providers import gateway
+from providers import gateway, storage
 from providers.base import ProviderError
-from workflows import media
+from workflows import drawing, media
 from workflows.models import Asset
 from workflows.prompts import InvalidInput
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-FORMATS = ("PNG", "JPEG", "WEBP")
+log = logging.getLogger(__name__)
+
 SMALLEST_SIDE = 16  # pixels
-QUALITY = 92  # of JPEG, with full color resolution: a model will look at it
+LONGEST = 60  # seconds by the clock on the wall, where the ten of a processor that a drawer has take long
+_DRAWERS = BoundedSemaphore(2)  # at once in one process, so that uploads do not take the memory of all the others
+_PILLOW = str(Path(PIL.__file__).parents[1])
 
 
 class TooLarge(InvalidInput):
@@ -36,14 +49,12 @@ class TooLarge(InvalidInput):
 def upload(user: "User", file: "File[bytes]") -> Asset:
     """Keep a picture; raises InvalidInput naming `image` (TooLarge for its bytes), and nothing is kept then."""
     require_size(file.size or 0)
-    content = _drawn_anew(file)
-    asset = media.store(
-        io.BytesIO(content),
-        len(content),
-        hashlib.sha256(content).hexdigest(),
-        name=f"uploads/{uuid.uuid4()}",
-        kind=Asset.Kind.IMAGE,
-    )
+    with storage.temporary() as drawn:
+        found = _draw(file, drawn)
+        size = drawn.seek(0, io.SEEK_END)
+        drawn.seek(0)
+        sha256 = hashlib.file_digest(drawn, "sha256").hexdigest()  # type: ignore[arg-type]
+        asset = media.place(found, drawn, size, sha256, name=f"uploads/{uuid.uuid4()}", kind=Asset.Kind.IMAGE)
     asset.user, asset.uploaded = user, True
     try:
         asset.save(force_insert=True)
@@ -72,49 +83,65 @@ def require_size(size: int) -> None:
         raise TooLarge({"image": _("This file is too large; at most %(limit)d MB are possible.") % {"limit": limit}})
 
 
-def _drawn_anew(file: "File[bytes]") -> bytes:
-    """The picture upright, without metadata, as PNG if it can be seen through and else as JPEG."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
-                _require_measures(image.width, image.height)
-                return _encoded(ImageOps.exif_transpose(image))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InvalidInput({"image": _too_many_pixels()}) from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        text = _("This is not a PNG, JPEG or WebP picture that can be opened.")
-        raise InvalidInput({"image": text}) from error
+def drawn_anew(file: "File[bytes]") -> bytes:
+    """The picture as it would be kept, which it is not: upright, without metadata. Raises InvalidInput."""
+    with tempfile.TemporaryFile() as target:
+        _draw(file, target)
+        target.seek(0)
+        return target.read()
 
 
-def _require_measures(width: int, height: int) -> None:
-    """Refuse by what the header says, before anything is decoded."""
-    if width * height > settings.UPLOAD_MAX_PIXELS or max(width, height) > settings.UPLOAD_MAX_SIDE:
-        raise InvalidInput({"image": _too_many_pixels()})
-    if min(width, height) < SMALLEST_SIDE:
-        raise InvalidInput(
-            {"image": _("This picture is too small; each side needs %(least)d pixels.") % {"least": SMALLEST_SIDE}}
-        )
+def _draw(source: "File[bytes]", target: IO[bytes]) -> media.Measured:
+    """Have the picture drawn anew by a process of its own; why it is refused is said here, in the user's words."""
+    source.seek(0)
+    told = _told_by_drawer(source.read(), target)
+    if refused := told.get("refused"):
+        raise InvalidInput({"image": _SENTENCES[refused]()})
+    thumbnail = base64.b64decode(told["thumbnail"])
+    return media.Measured(told["content_type"], told["width"], told["height"], None, thumbnail)
 
 
-def _too_many_pixels() -> str:
+def _told_by_drawer(content: bytes, target: IO[bytes]) -> dict[str, Any]:
+    number = target.fileno()
+    command = [sys.executable, "-I", "-S", drawing.__file__, _PILLOW, json.dumps(_limits()), str(number)]
+    with _DRAWERS:
+        try:
+            # What runs is ours, and of the user's there is only what it reads; it is told no secret.
+            done = subprocess.run(
+                command, input=content, capture_output=True, pass_fds=[number], env={}, timeout=LONGEST
+            )
+        except subprocess.TimeoutExpired:
+            return {"refused": "too_much"}
+    if done.returncode in (-signal.SIGKILL, -signal.SIGXCPU):
+        return {"refused": "too_much"}
+    if done.returncode:  # a decoder that crashed, or a mistake of ours
+        log.error("Drawing a picture anew failed (%d): %s", done.returncode, done.stderr.decode("utf-8", "replace"))
+        return {"refused": "no_picture"}
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def _limits() -> dict[str, int]:
+    return {
+        "pixels": settings.UPLOAD_MAX_PIXELS,
+        "side": settings.UPLOAD_MAX_SIDE,
+        "least": SMALLEST_SIDE,
+        "thumbnail": media.THUMBNAIL[0],
+    }
+
+
+def _too_big() -> str:
     return _("This picture is too big; at most %(side)d pixels a side and %(pixels)d million in all are possible.") % {
         "side": settings.UPLOAD_MAX_SIDE,
         "pixels": settings.UPLOAD_MAX_PIXELS // 1_000_000,
     }
 
 
-def _encoded(image: Image.Image) -> bytes:
-    target = io.BytesIO()
-    if image.mode.startswith("I"):  # 16 bits of gray; Pillow cuts them off instead of scaling them
-        image = image.point(lambda value: value / 256).convert("L")
-    if "A" in image.getbands() or "transparency" in image.info:
-        _only_pixels(image.convert("RGBA")).save(target, "PNG")
-    else:
-        _only_pixels(image.convert("RGB")).save(target, "JPEG", quality=QUALITY, subsampling=0)
-    return target.getvalue()
-
-
-def _only_pixels(image: Image.Image) -> Image.Image:
-    image.info.clear()
-    return image
+_SENTENCES: dict[str, Callable[[], str]] = {
+    "too_big": _too_big,
+    "too_small": lambda: _("This picture is too small; each side needs %(least)d pixels.") % {"least": SMALLEST_SIDE},
+    "no_picture": lambda: _("This is not a PNG, JPEG or WebP picture that can be opened."),
+    "too_much": lambda: _(
+        "This picture takes too much memory or time to open. Save it with fewer pixels and send that."
+    ),
+}
