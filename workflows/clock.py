@@ -31,11 +31,15 @@ Phase = Attempt.Phase
 
 
 class Lane:
-    """Threads for calls of one kind, and how many of them are free."""
+    """Threads for calls of one kind, and how many of them are free.
 
-    def __init__(self, name: str, phases: tuple[Phase, ...], threads: int) -> None:
+    `before`: a lane that goes first; while that one cannot keep up, this one goes on with a single thread.
+    """
+
+    def __init__(self, name: str, phases: tuple[Phase, ...], threads: int, before: "Lane | None" = None) -> None:
         self.phases = phases
         self.threads = threads
+        self.before = before
         self.pool = ThreadPoolExecutor(threads, name)
         self.lock = threading.Lock()
         self.in_hand: dict[Future[None], UUID] = {}
@@ -46,7 +50,7 @@ class Lane:
         """How many more calls can be made at once."""
         with self.lock:
             self.in_hand = {future: key for future, key in self.in_hand.items() if not future.done()}
-            return self.threads - len(self.in_hand)
+            return (1 if self.before and self.before.more else self.threads) - len(self.in_hand)
 
     @property
     def workflows(self) -> set[UUID]:
@@ -70,9 +74,10 @@ class Clock:
         self.awake = threading.Event()  # somebody is free, or it is time to stop
         self.placing = threading.Lock()
         self.next_chores = 0.0
+        looks = Lane("look", claims.IN_FLIGHT, settings.LOOK_THREADS)
         self.lanes = (
-            Lane("look", claims.IN_FLIGHT, settings.LOOK_THREADS),
-            Lane("store", (Phase.STORE,), settings.STORE_THREADS),
+            looks,
+            Lane("store", (Phase.STORE,), settings.STORE_THREADS, before=looks),  # what is made can wait; to know can't
             Lane("submit", (Phase.SUBMIT,), settings.SUBMIT_THREADS),
         )
 

@@ -82,6 +82,19 @@ def test_without_room_in_that_lane_it_goes_back_into_the_line(alice, clock):
     assert Attempt.objects.get().unanswered == 0
 
 
+def test_while_looks_cannot_keep_up_one_thread_goes_on_storing(alice, clock):
+    lane(clock, "store").threads = 4
+    for _ in range(3):
+        start(alice, "image-only", "a fox", **FAST)
+    Attempt.objects.update(phase="store")
+    lane(clock, "fetch").threads = 0
+    clock.tick()
+    assert len(lane(clock, "store").put.work) == 1
+    lane(clock, "fetch").threads = 1
+    clock.tick()
+    assert len(lane(clock, "store").put.work) == 3
+
+
 def test_an_absent_database_is_waited_for(clock, monkeypatch):
     def away(*given):
         raise OperationalError("the server is starting up")
