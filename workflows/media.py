@@ -124,6 +124,11 @@ def store(file: IO[bytes], size: int, sha256: str, *, name: str, kind: str) -> A
     OSError when the storage is full or away.
     """
     found = measure_image(file) if kind == Asset.Kind.IMAGE else measure_video(file)
+    return place(found, file, size, sha256, name=name, kind=kind)
+
+
+def place(found: Measured, file: IO[bytes], size: int, sha256: str, *, name: str, kind: str) -> Asset:
+    """As `store`, for a file that has been measured."""
     file.seek(0)
     crashpoint("file.complete")
     saved = default_storage.save(f"{name}.{_ENDINGS[found.content_type]}", File(file))

@@ -13,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tests.pictures import encoded, picture, sent
-from workflows import uploads
+from workflows import drawing, uploads
 from workflows.models import Asset
 from workflows.prompts import InvalidInput
 
@@ -71,10 +71,59 @@ def test_it_refuses_what_is_no_picture_and_keeps_nothing(alice, tmp_path, conten
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_it_decodes_nothing_of_a_bomb(alice, monkeypatch):
+def test_it_decodes_nothing_of_a_bomb(monkeypatch):
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("it was decoded"))
-    with pytest.raises(InvalidInput, match="too big"):
-        uploads.upload(alice, sent(png_header(6000, 6000)))
+    limits = {"pixels": 25_000_000, "side": 8192, "least": 16, "thumbnail": 400}
+    with pytest.raises(drawing.Refused, match="too_big"):
+        drawing.draw(io.BytesIO(png_header(6000, 6000)), io.BytesIO(), limits)
+
+
+def test_what_takes_too_much_memory_is_refused_and_not_by_us(alice, settings):
+    settings.UPLOAD_MAX_PIXELS, settings.UPLOAD_MAX_SIDE = 85_000_000, 10_000  # 324 MB, twice
+    with pytest.raises(InvalidInput, match="too much memory or time"):
+        uploads.upload(alice, sent(encoded(Image.new("L", (9000, 9000)), "PNG")))
+    assert not Asset.objects.exists()
+
+
+DRAWERS = {
+    "that loops": ("while True: pass", "too much memory or time"),
+    "that is killed": ("os.kill(os.getpid(), 9)", "too much memory or time"),
+    "whose time is up": ("os.kill(os.getpid(), 24)", "too much memory or time"),
+    "that crashes": ("os.abort()", "not a PNG, JPEG or WebP picture"),
+    "that goes wrong": ("raise SystemExit(1)", "not a PNG, JPEG or WebP picture"),
+}
+
+
+@pytest.mark.parametrize(("line", "sentence"), DRAWERS.values(), ids=DRAWERS.keys())
+def test_a_drawer_is_given_up(alice, tmp_path, monkeypatch, line, sentence):
+    program = tmp_path / "drawer.py"
+    program.write_text(f"import os\n{line}")
+    monkeypatch.setattr(drawing, "__file__", str(program))
+    monkeypatch.setattr(uploads, "LONGEST", 1 if "loop" in line or "while" in line else 60)
+    with pytest.raises(InvalidInput, match=sentence):
+        uploads.upload(alice, sent(picture()))
+    assert not Asset.objects.exists()
+
+
+def test_a_drawer_is_told_no_secret_and_has_its_limits(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "a secret")
+    program = tmp_path / "drawer.py"
+    source = Path(drawing.__file__).read_text().replace("told = draw(", "told = looked_around() or draw(")
+    program.write_text(
+        source.replace(
+            "def main(",
+            "def looked_around():\n"
+            "    import os\n"
+            "    limits = [resource.getrlimit(which)[0] for which in (resource.RLIMIT_AS, resource.RLIMIT_CPU)]\n"
+            "    return {'environment': sorted(os.environ), 'limits': limits}\n\n\n"
+            "def main(",
+        )
+    )
+    monkeypatch.setattr(drawing, "__file__", str(program))
+    with open(tmp_path / "drawn", "wb") as target:
+        told = uploads._told_by_drawer(picture(), target)
+    assert set(told["environment"]) <= {"LC_CTYPE"}
+    assert told["limits"] == [512 * 1024 * 1024, 10]
 
 
 def test_it_refuses_more_bytes_than_allowed_before_reading_them(alice, settings):
