@@ -7,9 +7,10 @@ import pytest
 
 from providers import gateway
 from providers.adapters.sandbox import SandboxAdapter
+from tests.s3 import bucket, s3_server
 from tests.simulator import simulator, simulator_server
 
-__all__ = ["mishaps", "outside", "simulator", "simulator_server"]
+__all__ = ["bucket", "mishaps", "outside", "s3_server", "simulator", "simulator_server"]
 
 
 class Mishaps(SandboxAdapter):
