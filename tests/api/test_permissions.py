@@ -1,7 +1,9 @@
-"""Every route of the API against every kind of caller, in one table. A route that isn't in it fails.
+"""Every route of the API against every kind of caller, by the table in vidgenie/access.toml. A route that isn't in it
+fails.
 
 Whatever is somebody else's does not exist: 404, never 403. The table is for a GET or, where a route only takes one,
-for its method; `staff` has no more rights here than anybody.
+for its method; `staff` has no more rights here than anybody. The pages of the table are asked in
+tests/security/test_audit.py, as the security audit asks them.
 """
 
 import datetime
@@ -14,31 +16,13 @@ from django.utils import timezone
 
 from tests.api.conftest import bearer
 from vidgenie import tokens
+from vidgenie.management.audit.access import matrix
 from vidgenie.models import ApiToken
 from workflows import pipeline
 
 CALLERS = ("anonymous", "owner", "session", "other", "staff", "expired", "revoked", "inactive")
-
-#                          method    anonymous owner session other staff expired revoked inactive
-TABLE: dict[str, tuple[str, tuple[int, ...]]] = {
-    "workflow": ("get", (401, 200, 200, 200, 200, 401, 401, 401)),
-    "workflow/execute": ("post", (401, 202, 202, 404, 404, 401, 401, 401)),
-    "workflow/status": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "workflow/status/<uuid:workflow_id>": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "workflow/cancel": ("post", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "workflow/cancel/<uuid:workflow_id>": ("post", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "workflow/retry/<uuid:workflow_id>": ("post", (401, 409, 409, 404, 404, 401, 401, 401)),
-    "workflow/<uuid:workflow_id>": ("delete", (401, 409, 409, 404, 404, 401, 401, 401)),
-    "assets": ("post", (401, 400, 400, 400, 400, 401, 401, 401)),
-    "assets/<uuid:asset_id>": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "assets/<uuid:asset_id>/content": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "assets/<uuid:asset_id>/thumbnail": ("get", (401, 200, 200, 404, 404, 401, 401, 401)),
-    "credits": ("get", (401, 200, 200, 200, 200, 401, 401, 401)),
-    "models": ("get", (401, 200, 200, 200, 200, 401, 401, 401)),
-    "schema": ("get", (200, 200, 200, 200, 200, 401, 401, 401)),
-    "docs": ("get", (200, 200, 200, 200, 200, 401, 401, 401)),
-    "<path:rest>": ("get", (404,) * 8),
-}
+MATRIX = {route.path.removeprefix("api/"): route for route in matrix().values() if route.path.startswith("api/")}
+TABLE = {path: (route.method, tuple(route.gets[name] for name in CALLERS)) for path, route in MATRIX.items()}
 
 
 def routes() -> list[str]:

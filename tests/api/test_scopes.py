@@ -10,7 +10,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.views import APIView
 
 from tests.api.conftest import bearer, everything
-from tests.api.test_permissions import TABLE, request
+from tests.api.test_permissions import MATRIX, TABLE, request
 from tests.problems import assert_problem
 from vidgenie import tokens
 from vidgenie.models import ApiToken, Scope
@@ -18,22 +18,7 @@ from vidgenie.scopes import HasScope
 from workflows import pipeline
 from workflows.prompts import InvalidInput
 
-NEEDED = {
-    "workflow": "read",
-    "workflow/execute": "run",
-    "workflow/status": "read",
-    "workflow/status/<uuid:workflow_id>": "read",
-    "workflow/cancel": "run",
-    "workflow/cancel/<uuid:workflow_id>": "run",
-    "workflow/retry/<uuid:workflow_id>": "run",
-    "workflow/<uuid:workflow_id>": "run",
-    "assets": "run",
-    "assets/<uuid:asset_id>": "read",
-    "assets/<uuid:asset_id>/content": "read",
-    "assets/<uuid:asset_id>/thumbnail": "read",
-    "credits": "account",
-    "models": "read",
-}
+NEEDED = {path: route.scope for path, route in MATRIX.items() if route.scope}
 OPEN = {"schema", "docs"}  # for everybody, signed in or not
 
 

@@ -23,7 +23,7 @@ from providers.models import ProviderKey
 from vidgenie import tokens
 from vidgenie.management.audit.check import Seen, check
 from vidgenie.management.audit.scratch import person, undone, visitor
-from vidgenie.models import ApiToken
+from vidgenie.models import ApiToken, Scope
 from workflows.models import Asset, Step, Workflow
 
 FILE = Path(settings.BASE_DIR) / "vidgenie" / "access.toml"
@@ -32,11 +32,15 @@ HARMLESS = ("get",)
 
 @dataclass(frozen=True)
 class Route:
-    """One address as urls.py writes it, the method that it is asked with, and the status that each caller gets."""
+    """One address as urls.py writes it, the method that it is asked with, and the status that each caller gets.
+
+    `scope` is what a token needs for it, "" for nothing.
+    """
 
     path: str
     method: str
     gets: dict[str, int]
+    scope: str = ""
 
 
 @cache
@@ -52,8 +56,9 @@ def matrix() -> dict[str, Route]:
 
 
 def _of_api(path: str, line: list[Any], callers: list[str]) -> Route:
-    method, *statuses = line
-    return Route(path, method, dict(zip(callers, statuses, strict=True)))
+    method, scope, *statuses = line
+    gets = dict(zip(callers, statuses, strict=True)) | ({"unscoped": 403} if scope else {})
+    return Route(path, method, gets, scope)
 
 
 def addresses() -> list[str]:
@@ -122,7 +127,7 @@ class Scene:
         for name, user in (("owner", self.owner), ("other", person()), ("staff", person(staff=True))):
             self.clients[name] = _browser(user)
         self.programs["session"] = self.clients["owner"]
-        self.clients = {**self.programs, **self.clients}
+        self.unscoped = {scope: _program_without(self.owner, scope) for scope in Scope.values}
 
     def is_harmless(self, route: Route) -> bool:
         """Whether the owner may ask without anything happening, and without a file that there isn't."""
@@ -131,7 +136,8 @@ class Scene:
     def ask(self, caller: str, route: Route) -> int:
         """The status that a caller gets."""
         clients = self.programs if route.path.startswith("api/") else self.clients
-        response: Any = self._asked(clients[caller], route)
+        client = self.unscoped[route.scope] if caller == "unscoped" else clients[caller]
+        response: Any = self._asked(client, route)
         b"".join(response)
         return int(response.status_code)
 
@@ -186,6 +192,11 @@ def _programs(owner: Any) -> dict[str, Client]:
     others = {"other": person(), "staff": person(staff=True), "inactive": person(active=False)}
     texts |= {name: tokens.create(user, name) for name, user in others.items()}
     return {name: visitor(text) for name, (_, text) in texts.items()}
+
+
+def _program_without(owner: Any, scope: str) -> Client:
+    """A token of the owner's that may do all but this."""
+    return visitor(tokens.create(owner, "audit", scopes=set(Scope.values) - {scope})[1])
 
 
 def _image(owner: Any) -> Asset:

@@ -10,14 +10,14 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import check_password, identify_hasher, is_password_usable
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from vidgenie import tokens
 from vidgenie.management.audit.check import Seen, check
 from vidgenie.management.audit.configuration import weakness
 from vidgenie.management.production_signs import DEMO_USERS
-from vidgenie.models import ApiToken
+from vidgenie.models import ApiToken, Scope
 
 UNUSED = datetime.timedelta(days=90)
 SPARE = datetime.timedelta(minutes=5)  # between the making of a token and its own note of it
@@ -129,7 +129,18 @@ def expiry() -> Iterator[str]:
 @check("tokens.unused", "No token lies about", "low", "Ask their owners whether they still need them, and revoke them.")
 def unused() -> Iterator[str]:
     """Tokens that are good today and have not been used for 90 days."""
-    now = timezone.now()
-    alive = ApiToken.objects.select_related("user").filter(Q(expiry__gt=now) | Q(expiry=None), created__lt=now - UNUSED)
-    for token in alive.filter(Q(last_used=None) | Q(last_used__lt=now - UNUSED)):
+    then = timezone.now() - UNUSED
+    for token in _alive().filter(Q(last_used=None) | Q(last_used__lt=then), created__lt=then):
         yield f"“{token.name}” of {token.user}"
+
+
+@check("tokens.scopes", "No token may do more than it must", "low", "Make one with the scopes that its program needs.")
+def scopes() -> Iterator[str]:
+    """Tokens that are good today and have every scope there is."""
+    for token in _alive().filter(scopes__contains=Scope.values):
+        yield f"“{token.name}” of {token.user} may do everything"
+    yield Seen(f"{_alive().count()} tokens")
+
+
+def _alive() -> QuerySet[ApiToken]:
+    return ApiToken.objects.select_related("user").filter(Q(expiry__gt=timezone.now()) | Q(expiry=None))
