@@ -25,6 +25,7 @@ from providers.base import Adapter, Job, JobRef, JobRequest, Output, ProviderErr
 
 log = logging.getLogger(__name__)
 
+CHECK = 10.0  # seconds for all calls of a check
 LEFT_BEHIND = datetime.timedelta(days=3)  # more than a run and the watch over what it was given up for take together
 _INBOX = "inbox:"
 _NOBODYS = "https://nobody.invalid"  # no key belongs to what users name
@@ -116,9 +117,12 @@ def forget_old() -> None:
 
 
 def check(provider: str, *, key: UUID | None = None) -> str:
-    """One cheap call that is not billed; a sentence on what was seen. Raises ProviderError."""
+    """One cheap call that is not billed; a sentence on what was seen. Somebody waits for it: it takes at most 10 s.
+
+    Raises ProviderError.
+    """
     adapter = _adapter(provider)
-    with keys.opened(adapter, key) as token, journal.operation():
+    with keys.opened(adapter, key) as token, journal.operation(), http.within(CHECK):
         return keys.redacted(adapter.check(token=token), token)
 
 

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
@@ -50,6 +51,8 @@ _BY_STATUS = {
     504: Reason.TIMED_OUT,
 }
 
+
+_over: ContextVar[float] = ContextVar("over", default=math.inf)  # by the monotonic clock
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+|data:\S+", re.IGNORECASE)
 # Keys as our providers write them, whole or half hidden, and anything long that looks like nothing else.
@@ -129,16 +132,28 @@ def call(
     when the request surely did not arrive.
     """
     require_origin(url, origin)
+    deadline = max(min(deadline, _over.get() - time.monotonic()), 0.001)
+    patience = min(timeout[0], deadline), min(timeout[1], deadline)
     line = wire.Line(deadline, guarded=bool(given_by), loopback=is_loopback(given_by))
     with _noted(purpose) as row, line, _translated(line), _session(line) as session:
         with session.request(
-            method, url, headers=headers, timeout=timeout, allow_redirects=False, stream=True, **body
+            method, url, headers=headers, timeout=patience, allow_redirects=False, stream=True, **body
         ) as response:
             row.status = response.status_code
             content = b"".join(_blocks(response, limit))
         _require_in_time(line)
         row.size = len(content)
     return Answer(row.status, response.headers, content, row, _secrets(headers))
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """All calls that are made in here take at most so long together; what comes later is TIMED_OUT."""
+    before = _over.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _over.reset(before)
 
 
 def refuse(answer: Answer, detail: str = "", *, reason: Reason | None = None) -> ProviderError:

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from providers import http, pool, wire
+from providers import gateway, http, pool, wire
 from providers.base import ProviderError, Reason
 from providers.http import Purpose
 from providers.models import ProviderCall
@@ -330,6 +330,24 @@ def test_a_slow_drip_ends_at_the_deadline(serve, drip):
     error = failure(lambda: call(server, deadline=0.4))
     assert (error.reason, error.sent) == (Reason.TIMED_OUT, True)
     assert time.monotonic() - start < 60  # the server would go on for ever
+
+
+def test_all_calls_of_a_hurry_are_over_in_its_time(serve):
+    server, start = serve(dripping), time.monotonic()
+    with http.within(0.4):
+        errors = [failure(lambda: call(server)) for _ in range(3)]
+    assert [error.reason for error in errors] == [Reason.TIMED_OUT] * 3
+    assert time.monotonic() - start < 60  # they would take minutes
+
+
+def test_whoever_waits_for_a_check_waits_ten_seconds_at_most(serve, settings, monkeypatch):
+    assert gateway.CHECK == 10
+    monkeypatch.setattr(gateway, "CHECK", 0.4)
+    settings.PROVIDER_URLS = settings.PROVIDER_URLS | {"runway": serve(dripping).url}
+    settings.PROVIDER_KEYS = settings.PROVIDER_KEYS | {"runway": KEY}
+    with pytest.raises(ProviderError) as raised:
+        gateway.check("runway")
+    assert raised.value.reason == Reason.TIMED_OUT
 
 
 def test_a_slow_file_ends_at_the_deadline(serve, monkeypatch):
