@@ -37,8 +37,9 @@ def report(ground: Ground, runs: int = WORK) -> Iterator[Figure | str]:
 def _weights(weighed: dict[str, psutil.Process], when: str) -> Iterator[Figure | str]:
     for name, process in weighed.items():
         yield Figure(f"{name}, {when}", usage.megabytes(process), "MB", id=f"{name}-{when.replace(' ', '-')}")
-        alone = ", ".join(f"{size:.0f}" for size in usage.unshared(process))
-        yield f"  {name}, {when}: its processes have {alone} MB to themselves (USS)"
+        alone = usage.unshared(process)
+        told = f"{len(alone)} processes have {sum(alone):.0f} MB to themselves (USS), {alone[0]:.0f} at most"
+        yield f"  {name}, {when}: {told}"
 
 
 def _work(ground: Ground, port: int, runs: int) -> None:

@@ -50,10 +50,9 @@ class Result:
         else:
             self.figures.append(line)
 
-    def rows(self) -> Iterator[Row]:
-        """A row for each figure. Raises ValueError for two figures of one id."""
-        for figure in self.figures:
-            yield row(self, figure)
+    def id(self, figure: Figure) -> str:
+        """The id of the figure's row."""
+        return f"{self.suite}.{figure.slug}"
 
     def details(self) -> dict[str, Any]:
         """What the file keeps beyond rows."""
@@ -70,7 +69,7 @@ def row(result: Result, figure: Figure) -> Row:
     """The figure as a row of the report."""
     few = f"of {len(figure.runs)} runs, where it takes {LEAST_RUNS}" if figure.verdict == Verdict.UNKNOWN else ""
     return Row(
-        id=f"{result.suite}.{figure.slug}",
+        id=result.id(figure),
         title=f"{result.suite}: {figure.name.strip()}",
         verdict=figure.verdict,
         target=figure.target,
@@ -125,7 +124,7 @@ def circumstances(result: Result) -> str:
     """What the machine did meanwhile, in words; and whether that makes the figures doubtful."""
     cpu = result.cpu
     told = f"  ({result.seconds:.0f} s; this command took {cpu['generator']:.0%} of the machine"
-    if cpu["others"] > BUSY:
+    if cpu["others"] > BUSY and result.seconds >= 1:
         return f"{told}. Others took {cpu['others']:.0%}: these figures are worse than a quiet machine's)"
     return f"{told}, others {cpu['others']:.0%})"
 

@@ -190,7 +190,7 @@ def rig(
 def _environment(port: str, more: dict[str, str]) -> dict[str, str]:
     return {
         **os.environ,
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
         "MEDIA_ROOT": str(settings.MEDIA_ROOT),
         "VIDGENIE_PROVIDER_MODE": "simulated",
         "SIMULATOR_PORT": port,
@@ -199,7 +199,7 @@ def _environment(port: str, more: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _database_url() -> str:
+def database_url() -> str:
     """Where our own connection leads, for other processes."""
     place = connection.settings_dict
     socket = {"host": place["HOST"], "port": place["PORT"]}

@@ -1,0 +1,197 @@
+"""What has moved since another report: a program made slower by a fifth is seen, noise is not."""
+
+import io
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.ops.test_reports import complaints
+from vidgenie.management.benchmarks import comparison, results
+from vidgenie.management.benchmarks.comparison import Movement
+from vidgenie.management.benchmarks.figures import Figure
+from vidgenie.management.benchmarks.suites import Suite
+from vidgenie.management.commands import benchmark
+
+NOISE = 0.02  # of a run, and as much again of a measurement
+
+
+def measured(seed: int, slower: float = 1.0, runs: int = 10) -> dict[str, Any]:
+    """A report's figures of a program that takes 100 ms, measured twice."""
+    chance = random.Random(seed)
+
+    def once(base: float) -> list[float]:
+        drift = chance.gauss(1, NOISE)
+        return [base * drift * chance.gauss(1, NOISE) for _ in range(runs)]
+
+    found = {}
+    for number in range(6):
+        figure = Figure.of("x", once(100 * slower), unit="ms")
+        found[f"suite.{number}"] = results.raw(figure) | {"again": once(100 * slower)}
+    return found
+
+
+def movements(slower: float, seeds: range) -> list[Movement]:
+    found = []
+    for seed in seeds:
+        new = measured(1000 + seed, slower)
+        found += [one.movement for one in comparison.compared(measured(seed), new).values()]
+    return found
+
+
+def test_the_same_program_measured_again_is_not_flagged() -> None:
+    assert set(movements(1.0, range(6))) == {Movement.SAME}
+
+
+def test_a_program_made_slower_by_a_fifth_is_seen() -> None:
+    found = movements(1.2, range(6))
+    assert set(found) <= {Movement.WORSE, Movement.SAME}
+    assert found.count(Movement.WORSE) > 0.9 * len(found)
+
+
+def test_a_program_made_faster_by_a_fifth_is_better() -> None:
+    found = movements(0.8, range(3))
+    assert Movement.WORSE not in found
+    assert found.count(Movement.BETTER) > 0.9 * len(found)
+
+
+def figure(runs: list[float], again: list[float] | None = None, **more: Any) -> dict[str, Any]:
+    return results.raw(Figure.of("x", runs, **more)) | ({} if again is None else {"again": again})
+
+
+STEADY = [100.0, 101, 99, 100.5, 99.5, 100.2, 99.8]
+
+
+@pytest.mark.parametrize(
+    ("more", "movement"), [({"unit": "ms"}, Movement.WORSE), ({"unit": "runs/s"}, Movement.BETTER)]
+)
+def test_more_is_worse_of_times_and_better_of_rates(more: dict[str, str], movement: Movement) -> None:
+    slower = [1.2 * value for value in STEADY]
+    assert comparison.moved(figure(STEADY, STEADY, **more), figure(slower, slower, **more), None).movement == movement
+
+
+def test_what_is_within_the_noise_of_the_suite_has_not_moved() -> None:
+    slower = [1.2 * value for value in STEADY]
+    one = comparison.moved(figure(STEADY, STEADY), figure(slower, slower), 0.2)
+    assert (one.movement, round(one.change or 0, 3), round(one.noise or 0, 3)) == (Movement.SAME, 0.2, 0.122)
+
+
+def test_a_change_that_is_sure_and_small_is_nobodys_concern() -> None:
+    slower = [1.03 * value for value in STEADY]
+    assert comparison.moved(figure(STEADY, STEADY), figure(slower, slower), None).movement == Movement.SAME
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (None, figure(STEADY), "not measured then"),
+        (figure([1.0, 2]), figure(STEADY, STEADY), "takes 5 runs"),
+        (figure([0.0] * 5, [0.0] * 5), figure(STEADY, STEADY), "not above zero"),
+        (figure(STEADY), figure(STEADY), "noise is not known"),
+        (results.raw(Figure("x", 3)), results.raw(Figure("x", 9)), "takes 5 runs"),
+    ],
+)
+def test_what_cannot_be_told_is_unknown(old: dict[str, Any] | None, new: dict[str, Any], why: str) -> None:
+    one = comparison.moved(old, new, None)
+    assert (one.movement, why in one.why) == (Movement.UNKNOWN, True)
+
+
+# Through the command, with a suite whose time the test decides
+
+
+@pytest.fixture
+def planted(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Have the command measure a program that takes as long as `planted.slower` says; its runs differ by chance."""
+    monkeypatch.chdir(tmp_path)
+
+    class Planted:
+        slower, seed = 1.0, 1
+
+        def lines(self, at: object, **given: Any) -> Iterator[Figure | str]:
+            self.seed += 1
+            chance = random.Random(self.seed)
+            runs = [10 * self.slower * chance.gauss(1, NOISE) for _ in range(10)]
+            yield Figure.of("a call takes", runs, unit="ms", at_most=50, id="call")
+
+    found = Planted()
+    suite = Suite("encryption", "a planted one", found.lines, "By chance.", 0.1, found.lines)
+
+    def each(names: list[str], quick: bool) -> Iterator[tuple[Suite, None]]:
+        yield suite, None
+
+    monkeypatch.setattr(benchmark, "each", each)
+    return found
+
+
+def run(*arguments: str) -> tuple[str, int]:
+    """What was printed, and the exit code."""
+    said = io.StringIO()
+    try:
+        call_command("benchmark", "--suite", "encryption", *arguments, stdout=said, stderr=said)
+    except SystemExit as left:
+        return said.getvalue(), left.code
+    return said.getvalue(), 0
+
+
+def test_a_benchmark_slowed_by_a_fifth_is_seen_and_the_exit_code_stays_about_targets(planted: Any) -> None:
+    assert run("--report", "old.json")[1] == 0
+    planted.slower = 1.2
+    text, code = run("--compare", "old.json")
+    assert code == 0
+    assert " worse" in next(line for line in text.splitlines() if line.startswith("encryption.call"))
+    assert run("--compare", "old.json", "--fail-on-slower")[1] == 1
+
+
+def test_an_aa_run_is_not_flagged(planted: Any) -> None:
+    run("--report", "old.json")
+    text, code = run("--compare", "old.json", "--fail-on-slower")
+    assert code == 0
+    assert next(line for line in text.splitlines() if line.startswith("encryption.call")).endswith("within the noise")
+
+
+def test_the_comparison_is_in_the_report_as_its_schema_says(planted: Any) -> None:
+    run("--report", "old.json")
+    run("--compare", "old.json")
+    whole = json.loads(Path("benchmark-report.json").read_text())
+    assert complaints(whole, "benchmark") == []
+    assert whole["details"]["compared"]["figures"]["encryption.call"]["movement"] == "within the noise"
+    assert len(whole["details"]["figures"]["encryption.call"]["again"]) == 10
+    assert [row["id"] for row in whole["rows"]] == ["encryption.call", "compare.nothing-worse"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "there is no such file"),
+        ("nonsense", "no whole JSON"),
+        ('{"kind": "performance"}', "no report of the kind benchmark"),
+        ("quick", "measured without --quick: do the same"),
+        ("damaged", "something in it is missing or wrong"),
+    ],
+)
+def test_what_cannot_be_compared_with_is_refused_before_anything_is_measured(
+    planted: Any, text: str | None, complaint: str
+) -> None:
+    more = ["--quick"] if text == "quick" else []
+    run("--report", "old.json")
+    if text == "damaged":
+        whole = json.loads(Path("old.json").read_text())
+        whole["details"]["figures"]["encryption.call"]["runs"] = ["many"]
+        Path("old.json").write_text(json.dumps(whole))
+    elif text != "quick":
+        Path("old.json").write_text(text) if text else Path("old.json").unlink()
+    before = planted.seed
+    with pytest.raises(CommandError, match=f"--compare: old.json: .*{complaint}"):
+        run("--compare", "old.json", *more)
+    assert planted.seed == before
+    assert not Path("benchmark-report.json").exists()
+
+
+def test_failing_on_slower_needs_something_to_compare_with(planted: Any) -> None:
+    with pytest.raises(CommandError, match="needs --compare"):
+        run("--fail-on-slower")
+    assert planted.seed == 1
