@@ -25,7 +25,7 @@ LATER, LONGEST = 0.1, 300.0  # beyond all that was seen, a step is this part of 
 FUZZY = 0.1  # a render may have been made so much earlier than was noticed, unless somebody looked in between
 NEWEST, ENOUGH = 200, 20  # renders that a plan is made from; where they are not enough, expectations fill them up
 RANGE = 4.0  # the longest of the expectations is so many times the shortest
-EXPLORERS, SOONER, STEPS = 32, 0.75, 6  # one attempt in so many is looked at so much sooner, so many times
+EXPLORERS, SOONER, STEPS = 32, 0.5, 3  # one attempt in so many is looked at so much sooner, so many times
 FRESH = 10.0  # seconds that a plan is used
 _SHARES = [IN_TIME * 1.25**step for step in range(-12, 15)]  # of what is bearable, fine to coarse
 
@@ -70,17 +70,20 @@ class Plan:
             return max(self.times[following] - early - elapsed, self.shortest)
         return max(min(LATER * elapsed, LONGEST) * (1 - luck / 5), self.shortest)
 
-    def exploring(self) -> Self:
-        """This plan, with looks before its first: had it become far too late, nobody would know."""
+    def exploring(self, left_out: int = 0) -> Self:
+        """This plan, with looks long before its first: had it become far too late, nobody would know.
+
+        `left_out`: so many of its own first looks make room for those.
+        """
         sooner = [self.times[0] * SOONER**step for step in range(STEPS, 0, -1)]
-        return replace(self, times=(*sooner, *self.times))
+        return replace(self, times=(*sooner, *self.times[min(left_out, len(self.times) - 1) :]))
 
 
 def after(attempt: Attempt, elapsed: float) -> float:
     """Seconds until the next look at a job that was submitted `elapsed` seconds ago and is not made yet."""
     planned = _plan(attempt)
     if attempt.pk.int % EXPLORERS == 0:
-        planned = planned.exploring()
+        planned = planned.exploring(left_out=STEPS - 1)
     return planned.after(elapsed, luck=_luck(attempt.pk))
 
 

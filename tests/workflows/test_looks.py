@@ -82,9 +82,18 @@ def test_those_who_were_submitted_together_look_apart():
     assert first[-1] == found.times[0]
 
 
-def test_an_explorer_looks_where_nobody_else_does_and_misses_nothing():
+def test_a_guess_is_looked_at_sooner_as_well_and_misses_nothing():
     found = Plan((100.0, 104.0), shortest=5, slack=0).exploring()
-    assert look_times(found, 102) == pytest.approx([17.8, 23.73, 31.64, 42.19, 56.25, 75, 100, 105], abs=0.01)
+    assert look_times(found, 102) == [12.5, 25, 50, 100, 105]
+
+
+def test_an_explorer_looks_where_nobody_else_does_and_not_oftener():
+    found = Plan((100.0, 106.0, 112.0, 118.0), shortest=5, slack=0).exploring(left_out=2)
+    assert look_times(found, 115) == [12.5, 25, 50, 112, 118]
+
+
+def test_an_explorer_of_a_short_plan_keeps_its_last_look():
+    assert look_times(Plan((100.0,), shortest=5, slack=0).exploring(left_out=2), 99) == [12.5, 25, 50, 100]
 
 
 def test_an_explorer_keeps_the_distance_that_the_provider_asks_for():
@@ -123,9 +132,9 @@ class Simulation:
             now, _ = heapq.heappop(due)
             if planned is None or now > until:
                 planned, until = self.plan(seen), now + self.expected / 10
-            mine = planned if number % looks.EXPLORERS else planned.exploring()
-            took = self.length(chance, number)
-            moments = look_times(mine, took, luck=chance.random(), delay=lambda: chance.uniform(0, 0.25))
+            luck, took = chance.random(), self.length(chance, number)
+            mine = planned if number % looks.EXPLORERS else planned.exploring(left_out=looks.STEPS - 1)
+            moments = look_times(mine, took, luck=luck, delay=lambda: chance.uniform(0, 0.25))
             seen.append(sample(moments, chance.random()))
             heapq.heappush(due, (now + moments[-1], number))
             self.looks.append(len(moments))
