@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from credits.models import Entry
@@ -30,10 +30,11 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Render:
-    """One render: seconds it took, seconds until that was noticed, and looks."""
+    """One render: seconds it took, seconds until that was noticed and until the video was there, and looks."""
 
     seconds: float
     lag: float
+    delivered: float
     looks: int
 
 
@@ -76,11 +77,15 @@ def _noticing(found: Pass, polls: int | None, which: str, *, judged: bool) -> It
     looks = [float(render.looks) for render in found.renders]
     lags = [render.lag for render in found.renders]
     shares = [render.lag / max(MOMENT, PART * render.seconds) for render in found.renders]
+    middle = median(render.seconds for render in found.renders)
     name, bar = f"noticed after so much of what is bearable, p95 ({which})", 1 if judged else None
     yield Figure.of(name, shares, "p95", unit="x", at_most=bar, id=f"{which}-noticed")
     yield f"    seconds until noticed: {spread(lags)}"
-    yield Figure.of(f"looks a render, the most ({which})", looks, "max", at_most=polls, id=f"{which}-looks")
-    yield f"    looks a render: mean {fmean(looks):.2f}, {spread(looks)}"
+    yield f"    seconds until it was delivered: {spread([render.delivered for render in found.renders])}"
+    brief = [float(render.looks) for render in found.renders if render.seconds <= middle]
+    name = f"looks at a render of {middle:.0f} s or less, the most ({which})"
+    yield Figure.of(name, brief, "max", at_most=polls, id=f"{which}-looks")
+    yield f"    looks at any render: mean {fmean(looks):.2f}, {spread(looks)}"
 
 
 def _passed(on: Rig, runs: int, model: str, renders: str) -> Pass:
@@ -115,7 +120,8 @@ def _renders(on: Rig, attempts: Any) -> list[Render]:
     found = []
     for job, made, finished, looks in attempts.values_list("job_id", "made", "finished", "looks"):
         accepted, end = books[job]
-        found.append(Render(end - accepted, (made or finished).timestamp() - end, looks))
+        lag = (made or finished).timestamp() - end
+        found.append(Render(end - accepted, lag, finished.timestamp() - end, looks))
     return found
 
 
