@@ -10,10 +10,11 @@ from django.db import connection
 
 from credits.models import Entry
 from vidgenie.embedded import EmbeddedDatabaseError
-from vidgenie.management.load import phases, rows
+from vidgenie.management.load import leaks, phases, rows
 from vidgenie.management.load.installation import PROVIDERS_SPEED, Installation, installed
 from vidgenie.management.load.mix import ROUTES
 from vidgenie.management.load.phases import Lengths, Phase
+from vidgenie.management.load.sending import Outcome
 from vidgenie.management.report_command import ReportCommand
 from vidgenie.reports import Report, Row, Verdict
 from workflows.models import Attempt, Workflow
@@ -71,8 +72,20 @@ class Test:
             self.add(rows.load, self.phase(phases.load), seen)
         if "overload" in chosen:
             self.add(rows.overload, self.phase(phases.overload), seen)
-        self.report.add(rows.ledger(self.done, self.known))
+        sent = [phase.outcome for phase in self.done]
+        if "leak" in chosen:
+            sent += self.leak()
+        self.report.add(rows.ledger(sent, self.known))
         self.report.add(rows.schedule(self.done))
+
+    def leak(self) -> list[Outcome]:
+        """Look at the site's memory, and at one that leaks on purpose; what was sent to either."""
+        site = leaks.look(self.site, leaks.BLOCKS, self.say)
+        control = leaks.look(self.site, leaks.CONTROL_BLOCKS, self.say, leaks.LEAKED)
+        self.report.details["leak"] = {"site": site.document(), "control": control.document()}
+        for row in rows.leak(site, control):
+            self.report.add(row)
+        return [*site.sent, *control.sent]
 
     def phase(self, run: Callable[[Installation, Lengths], Phase]) -> Phase:
         """Run one phase and keep what came of it."""

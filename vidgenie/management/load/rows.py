@@ -12,8 +12,10 @@ from statistics import median
 from credits.models import Verdict as Books
 from vidgenie.management.benchmarks.figures import percentile
 from vidgenie.management.load.generator import Sent
+from vidgenie.management.load.leaks import Look
 from vidgenie.management.load.phases import SHARES, STOP, TIMES, Phase, by_route, milliseconds, recovered_after
-from vidgenie.management.load.sending import MOST_CPU, failed, refused, wrong
+from vidgenie.management.load.sending import MOST_CPU, Outcome, failed, refused, wrong
+from vidgenie.management.load.slope import Growth
 from vidgenie.reports import Row, Verdict
 from workflows import books
 from workflows.models import Workflow
@@ -199,11 +201,11 @@ def _refused_fast(sent: Sequence[Sent], no: Sequence[Sent], asked: str) -> Row:
     )
 
 
-def ledger(phases: Sequence[Phase], known: set[str]) -> Row:
+def ledger(sent: Sequence[Outcome], known: set[str]) -> Row:
     """Whether the books are right, and every run that was answered for is there once. `known` were there before."""
     verdict: Books = books.check()
-    accepted = [place for phase in phases for place in phase.outcome.accepted.values()]
-    uncertain = sum(len(phase.outcome.uncertain) for phase in phases)
+    accepted = [place for outcome in sent for place in outcome.accepted.values()]
+    uncertain = sum(len(outcome.uncertain) for outcome in sent)
     said = {place.rstrip("/").rpartition("/")[2] for place in accepted}
     there = {str(pk) for pk in Workflow.objects.values_list("pk", flat=True)} - known
     exact = verdict.is_clean and len(said) == len(accepted) and said <= there
@@ -219,3 +221,48 @@ def ledger(phases: Sequence[Phase], known: set[str]) -> Row:
         evidence=f"{len(accepted)} starts were answered, {uncertain} were not, {len(there)} runs are there"
         + "".join(f"; {line}" for line in verdict.lines[:3]),
     )
+
+
+# --- Memory ------------------------------------------------------------------------------------------------
+
+
+def leak(site: Look, control: Look) -> Iterator[Row]:
+    """Whether memory grows, and whether that would have been seen."""
+    caught = control.slope.growth == Growth.LEAK
+    yield Row(
+        "leak-control",
+        "A leak of 1 KB a request is caught",
+        judged(caught),
+        target="a slope surely above 100 bytes a request",
+        measured=round(control.slope.value, 1),
+        unit="B/request",
+        evidence=_interval(control),
+        advice="The look at memory is too short or too noisy here; its verdict on the site does not count.",
+    )
+    verdict = {Growth.CLEAN: Verdict.PASS, Growth.LEAK: Verdict.FAIL, Growth.UNSURE: Verdict.UNKNOWN}[site.slope.growth]
+    yield Row(
+        "leak",
+        "Memory of the web server does not grow",
+        verdict if caught and site.is_sound else Verdict.UNKNOWN,
+        target="surely under 200 bytes a request",
+        measured=round(site.slope.value, 1),
+        unit="B/request",
+        method="one process; USS after each block of 500 requests, tidied up before; Theil-Sen, bootstrap of blocks",
+        evidence=_interval(site),
+        advice="Look at it with tracemalloc: python -X tracemalloc=25, and compare two snapshots.",
+    )
+    yield Row(
+        "leak-files",
+        "Open files and connections do not grow",
+        judged(site.is_even) if site.is_sound else Verdict.UNKNOWN,
+        target="as many in the last third as in the first",
+        measured=max(site.files),
+        unit="files",
+        evidence=f"files {site.files[0]} to {site.files[-1]}, "
+        f"connections {site.connections[0]} to {site.connections[-1]}",
+    )
+
+
+def _interval(look: Look) -> str:
+    found = look.slope
+    return f"{found.value:.0f}, with 95 % between {found.low:.0f} and {found.high:.0f}; {len(look.bytes)} blocks"

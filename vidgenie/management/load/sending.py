@@ -46,7 +46,7 @@ class Outcome:
     def is_sound(self) -> bool:
         """Whether it was the server that was measured."""
         planned = len(self.plan.times)
-        return not self.dropped and self.load < MOST_CPU and len(self.sent) == planned and self.late < planned / 20
+        return not self.dropped and self.load < MOST_CPU and len(self.sent) == planned and self.late <= planned / 20
 
     def between(self, begin: float, end: float = float("inf")) -> list[Sent]:
         """What was to be sent from `begin` up to `end`, in seconds from the start; in order of time."""

@@ -1,0 +1,115 @@
+"""Whether the web server keeps something of each request: one process, its memory after each block of requests.
+
+A second server that leaks on purpose has to be caught, or the first one's clean record says nothing.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import connection
+
+from vidgenie.management.benchmarks.rig import wait
+from vidgenie.management.load import one_worker
+from vidgenie.management.load.generator import Plan
+from vidgenie.management.load.installation import Installation, serving
+from vidgenie.management.load.sending import Outcome, send
+from vidgenie.management.load.slope import SEED, Growth, Slope, slope
+
+REQUESTS = 500  # in a block
+BLOCKS, CONTROL_BLOCKS = 24, 8
+LEAKED = 1024  # bytes of each request that the control keeps
+RATE = 60.0  # requests a second
+FEW = 2  # open files or connections by which a server may differ without growing
+NAME = "leak"  # of its connections
+
+
+@dataclass
+class Look:
+    """What one server had after each block; files and connections beside its memory."""
+
+    bytes: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
+    sent: list[Outcome] = field(default_factory=list)
+
+    @property
+    def slope(self) -> Slope:
+        """Bytes a request."""
+        return slope(self.bytes).per(REQUESTS)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether files and connections at the end are as many as at the beginning."""
+        return all(_grown(some) <= FEW for some in (self.files, self.connections))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the server answered nearly all of it."""
+        all_sent = [one for outcome in self.sent for one in outcome.sent]
+        return sum(one.right for one in all_sent) > 0.95 * len(all_sent)
+
+    def document(self) -> dict[str, Any]:
+        """As the report has it."""
+        found = self.slope
+        figures = {"slope": round(found.value, 1), "low": round(found.low, 1), "high": round(found.high, 1)}
+        series = {"bytes": self.bytes, "files": self.files, "connections": self.connections}
+        return {"requests_a_block": REQUESTS, **series, **figures, "seed": SEED}
+
+
+def _grown(some: list[int]) -> float:
+    third = max(1, len(some) // 3)
+    return median(some[-third:]) - median(some[:third])
+
+
+def look(site: Installation, blocks: int, say: Callable[[str], object], leak: int = 0) -> Look:
+    """Start a server of one process, warm it, and look at it after each block; twice as long while it is unsure."""
+    found = Look()
+    with tempfile.TemporaryDirectory(prefix="vidgenie-load-") as folder:
+        file = Path(folder) / "told"
+        variables = {
+            "VIDGENIE_LOAD_FILE": str(file),
+            "VIDGENIE_LOAD_LEAK": str(leak),
+            "PYTHONPATH": str(settings.BASE_DIR),
+            "PGAPPNAME": NAME,
+        }
+        with serving(site.on, "-c", one_worker.__file__, **variables) as (_, port):
+            found.sent.append(send(_block(site, port, leak)))
+            for number in range(1, 2 * blocks + 1):
+                if number > blocks and found.slope.growth != Growth.UNSURE:
+                    break
+                say(f"memory{' of one that leaks' if leak else ''}: block {number} of {blocks} ...")
+                found.sent.append(send(_block(site, port, leak + number)))
+                _note(found, file)
+    return found
+
+
+def _block(site: Installation, port: int, number: int) -> Plan:
+    """Each has a number of its own, for the same would ask for the same runs again."""
+    return Plan(port, [(RATE, REQUESTS / RATE)], site.people, seed=1000 + number)
+
+
+def _note(found: Look, file: Path) -> None:
+    """Have the server tidy up and tell."""
+    before = _told(file)
+    psutil.Process(before[-1]["pid"]).send_signal(one_worker.TELL)
+    wait(lambda: len(_told(file)) > len(before), 30, "the web server has not told its memory")
+    told = _told(file)
+    if len({one["pid"] for one in told}) > 1:
+        raise CommandError("the web server's process was another in the end than in the beginning")
+    found.bytes.append(told[-1]["bytes"])
+    found.files.append(told[-1]["files"])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", [NAME])
+        found.connections.append(cursor.fetchone()[0])
+
+
+def _told(file: Path) -> list[dict[str, int]]:
+    return [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
