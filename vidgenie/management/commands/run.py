@@ -158,20 +158,9 @@ def make_encryption_key() -> None:
 
 
 def web_server(host: str, port: int) -> list[str]:
-    size = ["--worker-class", "gthread", "--workers", "2", "--threads", "4"]
-    manners = ["--graceful-timeout", "10", "--no-control-socket", "--log-level", "warning"]
-    bind = ["--bind", f"{in_url(host)}:{port}"]
-    return [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        "vidgenie.wsgi",
-        "--chdir",
-        str(settings.BASE_DIR),
-        *bind,
-        *size,
-        *manners,
-    ]
+    settings_file = ["-c", str(settings.BASE_DIR / "vidgenie" / "web_server.py")]
+    place = ["--chdir", str(settings.BASE_DIR), "--bind", f"{in_url(host)}:{port}"]
+    return [sys.executable, "-m", "gunicorn", "vidgenie.wsgi", *settings_file, *place]
 
 
 def worker() -> list[str]:

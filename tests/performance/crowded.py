@@ -1,0 +1,22 @@
+"""A site for the tests of the door: it answers when a file appears, and it is the real gunicorn that serves it."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vidgenie.settings")
+django.setup()
+
+GATE = Path(os.environ["TEST_GATE"])
+
+
+def application(environ: Any, start_response: Any) -> list[bytes]:
+    """Wait for the gate, then say which path was asked."""
+    while environ["PATH_INFO"] != "/healthz" and not GATE.exists():
+        time.sleep(0.01)
+    body = environ["PATH_INFO"].encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]
