@@ -25,7 +25,7 @@ from workflows.models import Attempt, Workflow
 from workflows.states import Status
 
 CREDITS = 100
-PATIENCE = 120.0  # seconds
+PATIENCE = 300.0  # seconds
 ID, TITLE, TARGET = "run", "A run in the sandbox", "it succeeds, and its books balance"
 _FILES = {"default": {"BACKEND": "providers.storage.WholeFiles"}}
 _OPTIONS = {"duration_seconds": 2, "resolution": "480p", "text_model": "sandbox/words", "image_model": "sandbox/still"}

@@ -1,0 +1,1 @@
+"""An index made beside the site's work, which is no transaction."""

@@ -1,0 +1,1 @@
+"""It changes a column of before, and does not say so."""

@@ -1,0 +1,1 @@
+"""It ends the process that it runs in."""

@@ -1,0 +1,1 @@
+"""Columns and an index that nothing of before is changed by."""

@@ -1,0 +1,1 @@
+"""It fails at 60 % of its rows."""
