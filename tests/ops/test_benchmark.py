@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from django.core.management import CommandError, call_command
 
 from credits import audit
 from providers import overhead as calls
@@ -155,8 +154,3 @@ def test_a_history_is_a_sound_one() -> None:
     assert (Workflow.objects.count(), Step.objects.count(), Attempt.objects.count()) == (4, 12, 12)
     with audit.snapshot():
         assert audit.run([*audit.CHECKS, *books.CHECKS]) == []
-
-
-def test_an_unknown_suite_is_refused() -> None:
-    with pytest.raises(CommandError, match="invalid choice"):
-        call_command("benchmark", "--suite", "nonsense")

@@ -56,7 +56,7 @@ def report(ground: Ground, runs: int = LEAST_RUNS) -> Iterator[Figure | str]:
         for route in routes(str(done[0])):
             rounds = _measured(line, route, headers[route.signed_in], runs)
             medians, highs = ([percentile(one, share) for one in rounds] for share in (0.5, 0.95))
-            yield Figure.of(f"{route.name}, half of the requests within", medians, unit="ms", id=f"{route.id}-p50")
+            yield Figure.of(f"{route.name}, half within", medians, unit="ms", id=f"{route.id}-p50")
             yield Figure.of(f"{route.name}, 95 % within", highs, unit="ms", at_most=BAR, id=f"{route.id}-p95")
     ground.providers(speed=1)
 
