@@ -1,6 +1,7 @@
 """The settings in force, where they can be told to be wrong without asking the site anything."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.hashers import (
@@ -146,11 +147,12 @@ def sessions() -> Iterator[str]:
 )
 def log_levels() -> Iterator[str]:
     """The levels of LOGGING: these libraries tell whole headers, keys included."""
-    loggers = settings.LOGGING.get("loggers", {})
+    logging: dict[str, Any] = settings.LOGGING
+    loggers = logging.get("loggers", {})
     for name in TALKATIVE:
         if loggers.get(name, {}).get("level") not in ("WARNING", "ERROR", "CRITICAL"):
             yield f"{name} logs below WARNING"
-    if settings.LOGGING.get("root", {}).get("level") == "DEBUG":
+    if logging.get("root", {}).get("level") == "DEBUG":
         yield "everything is logged, at DEBUG"
 
 

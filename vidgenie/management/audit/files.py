@@ -26,6 +26,8 @@ SECRETS = (
     "GOOGLE_API_KEY",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "RUNWAYML_API_SECRET",
+    "S3_ACCESS_KEY_ID",
+    "S3_SECRET_ACCESS_KEY",
 )  # each may also be given as NAME_FILE
 SECRET_NAMES = (".env", ".env.test", "encryption_keys", "secret_key", "id_rsa", "id_ed25519")
 SECRET_ENDINGS = (".pem", ".key", ".p12", ".pfx", ".dump")

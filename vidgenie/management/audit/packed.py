@@ -11,6 +11,9 @@ import zlib
 LARGEST = 4 * 1024 * 1024  # bytes that come out of one piece; what is larger was packed by nobody of ours
 DEPTH = 3  # a pickle may hold what was packed before
 _PACKED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}", re.ASCII)
+_LENGTH = re.compile(
+    rb"\x8c.", re.DOTALL
+)  # before a short text in a pickle; its length may look like a letter of the text
 _STANDARD = str.maketrans("+/", "-_")
 
 
@@ -27,7 +30,7 @@ def _piece(found: str) -> str:
         raw = base64.urlsafe_b64decode(found.rstrip("=").translate(_STANDARD) + "=" * (-len(found.rstrip("=")) % 4))
     except ValueError:
         return ""
-    return _inflated(raw).decode("latin-1")
+    return _LENGTH.sub(b"\n", _inflated(raw)).decode("latin-1")
 
 
 def _inflated(raw: bytes) -> bytes:

@@ -25,7 +25,7 @@ DRAWING = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload=
 def picture(format: str, **more: object) -> bytes:
     """A picture of 64 by 64 pixels."""
     target = io.BytesIO()
-    Image.new("RGB", (64, 64), "teal").save(target, format, **more)  # type: ignore[arg-type]
+    Image.new("RGB", (64, 64), "teal").save(target, format, **more)
     return target.getvalue()
 
 

@@ -29,8 +29,12 @@ TELLING = {"headers", "settings", "environ", "META", "COOKIES", "PROVIDER_KEYS",
 
 def sources() -> list[Path]:
     """Every Python file that runs on a site."""
-    places = [Path(settings.BASE_DIR) / name for name in PLACES]
-    return [path for place in places for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+    return [path for place in _places() for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+
+
+def _places() -> list[Path]:
+    places = (Path(settings.BASE_DIR) / name for name in PLACES)
+    return [place for place in places if place.exists()]
 
 
 # Rules of our own
@@ -57,8 +61,8 @@ def _is_put_together(node: ast.expr) -> bool:
         return any(isinstance(part, ast.FormattedValue) for part in node.values)
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.Mod | ast.Add)
-    is_format = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format"
-    return is_format and isinstance(node.func.value, ast.Constant)
+    called = node.func if isinstance(node, ast.Call) else None
+    return isinstance(called, ast.Attribute) and called.attr == "format" and isinstance(called.value, ast.Constant)
 
 
 def _constants(node: ast.expr) -> str:
@@ -199,8 +203,7 @@ def bandit() -> Iterator[str]:
 
 
 def _findings() -> list[dict[str, Any]]:
-    places = [str(Path(settings.BASE_DIR) / name) for name in PLACES]
-    command = [sys.executable, "-m", "bandit", "-r", *places, "-q", "-f", "json", "-ll", "--skip", SKIPPED]
+    command = [sys.executable, "-m", "bandit", "-r", *map(str, _places()), "-q", "-f", "json", "-ll", "--skip", SKIPPED]
     try:
         said = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN)
         whole = json.loads(said.stdout)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -173,7 +174,8 @@ def _columns_in(line: str, search: Search) -> str:
 @check("traces.logs", "No key is in a log", "critical", CHANGE + " Look for what wrote it.")
 def logs() -> Iterator[str]:
     """The files that LOGGING writes to, and those of our own database."""
-    files = [Path(one["filename"]) for one in settings.LOGGING["handlers"].values() if one.get("filename")]
+    logging: dict[str, Any] = settings.LOGGING
+    files = [Path(one["filename"]) for one in logging["handlers"].values() if one.get("filename")]
     files += sorted(settings.VAR_DIR.glob("*.log")) + sorted(settings.VAR_DIR.glob("*/data/log*"))
     yield from _in_files([path for path in files if path.is_file()], "logs go to the console")
 
