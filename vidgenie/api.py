@@ -27,11 +27,11 @@ from rest_framework.response import Response
 from credits.ledger import InsufficientCredits
 from vidgenie import tokens
 from workflows.content import RangeNotSatisfiable
-from workflows.deletion import StillRunning
+from workflows.deletion import StillNeeded, StillRunning
 from workflows.limits import TooMany
 from workflows.pipeline import KeyReused, ModelGone, NotRetryable
 from workflows.prompts import InvalidInput
-from workflows.uploads import TooLarge
+from workflows.uploads import NoRoom, TooLarge
 
 PROBLEM = "application/problem+json"
 
@@ -145,13 +145,12 @@ def _translate(error: Exception) -> Exception:
     """What an operation's refusal is to a program."""
     match error:
         case InvalidInput():
-            status, code = (413, "too_large") if isinstance(error, TooLarge) else (400, "invalid_input")
-            return Problem(status, code, _sentence(error.errors), error.errors)
+            return _invalid(error)
         case InsufficientCredits():
             more = {"needed": error.needed, "available": error.available, "held": error.held}
             return Problem(402, "insufficient_credits", str(error), more=more)
-        case ModelGone():
-            return Problem(409, "model_gone", str(error))
+        case ModelGone() | StillNeeded():
+            return Problem(409, "model_gone" if isinstance(error, ModelGone) else "still_needed", str(error))
         case TooMany():
             return Problem(429, error.code, str(error), more={"limit": error.limit}, wait=error.retry_after)
     for refusal, (status, code, text) in _REFUSALS.items():
@@ -159,6 +158,16 @@ def _translate(error: Exception) -> Exception:
             errors = {"Idempotency-Key": str(text)} if refusal is KeyReused else None
             return Problem(status, code, str(text), errors)
     return error
+
+
+def _invalid(error: InvalidInput) -> Problem:
+    sentence = _sentence(error.errors)
+    match error:
+        case NoRoom():
+            return Problem(413, "no_room", sentence, error.errors, {"limit": error.limit})
+        case TooLarge():
+            return Problem(413, "too_large", sentence, error.errors)
+    return Problem(400, "invalid_input", sentence, error.errors)
 
 
 def _describe(error: exceptions.APIException) -> dict[str, Any]:

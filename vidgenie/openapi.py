@@ -22,7 +22,10 @@ PROBLEM_SHAPE: dict[str, Any] = {
         "needed": {"type": "integer", "description": "credits, with insufficient_credits"},
         "available": {"type": "integer", "description": "credits, with insufficient_credits"},
         "held": {"type": "integer", "description": "credits, with insufficient_credits"},
-        "limit": {"type": "integer", "description": "workflows, with too_many_in_flight and too_many_today"},
+        "limit": {
+            "type": "integer",
+            "description": "workflows, with too_many_in_flight and too_many_today; bytes, with no_room",
+        },
         "scope": {"enum": Scope.values, "description": "what the token lacks, with insufficient_scope"},
     },
     "additionalProperties": False,

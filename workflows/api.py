@@ -186,11 +186,20 @@ class Delete(APIView):
 # --- Assets ------------------------------------------------------------------------------------------------
 
 
-class Upload(APIView):
-    """Upload a picture."""
+class Uploads(GenericAPIView[Asset]):
+    """The user's own pictures."""
 
-    scopes = {"POST": "run"}
+    scopes = {"GET": "read", "POST": "run"}
+    queryset = Asset.objects.none()
     parser_classes = [MultiPartParser, JSONParser]
+
+    @extend_schema(
+        operation_id="asset_list", summary="List the pictures you uploaded", responses=shapes.AssetShape(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """Newest first; `next` leads to older ones."""
+        page = self.paginate_queryset(uploads.own(_user(request)))
+        return self.get_paginated_response([document.asset_document(asset) for asset in page or ()])
 
     @extend_schema(
         operation_id="asset_upload",
@@ -219,12 +228,18 @@ def _fetched(request: Request) -> Asset:
 class AssetDetail(APIView):
     """A file of the user's."""
 
-    scopes = {"GET": "read"}
+    scopes = {"GET": "read", "DELETE": "run"}
 
     @extend_schema(operation_id="asset", summary="See what a file is", responses=shapes.AssetShape)
     def get(self, request: Request, asset_id: UUID) -> Response:
         """Its measures and where its content is."""
         return Response(document.asset_document(_own_asset(request, asset_id)))
+
+    @extend_schema(operation_id="asset_delete", summary="Delete a picture you uploaded", responses={204: None})
+    def delete(self, request: Request, asset_id: UUID) -> Response:
+        """For good. Refused while a run goes on with it, or can be tried again with it."""
+        deletion.delete_upload(_own_asset(request, asset_id))
+        return Response(status=204)
 
 
 class Content(APIView):

@@ -23,6 +23,9 @@ from typing import IO, TYPE_CHECKING, Any
 import PIL
 from django.conf import settings
 from django.core.files.base import File
+from django.db import connection, transaction
+from django.db.models import Sum
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from providers import gateway, storage
@@ -33,6 +36,7 @@ from workflows.prompts import InvalidInput
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+    from django.db.models import QuerySet
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +50,19 @@ class TooLarge(InvalidInput):
     """The file has more bytes than may be uploaded."""
 
 
+class NoRoom(InvalidInput):
+    """The user keeps as many bytes of pictures as one may; `limit` is how many that are."""
+
+    def __init__(self, used: int, limit: int) -> None:
+        text = _("Your pictures take %(used)s, and there is room for %(limit)s. Delete some that you no longer need.")
+        super().__init__({"image": text % {"used": filesizeformat(used), "limit": filesizeformat(limit)}})
+        self.limit = limit
+
+
 def upload(user: "User", file: "File[bytes]") -> Asset:
-    """Keep a picture; raises InvalidInput naming `image` (TooLarge for its bytes), and nothing is kept then."""
+    """Keep a picture; nothing is kept when it raises InvalidInput naming `image` (TooLarge, NoRoom for its bytes)."""
     require_size(file.size or 0)
+    require_room(user)
     with storage.temporary() as drawn:
         found = _draw(file, drawn)
         size = drawn.seek(0, io.SEEK_END)
@@ -57,11 +71,20 @@ def upload(user: "User", file: "File[bytes]") -> Asset:
         asset = media.place(found, drawn, size, sha256, name=f"uploads/{uuid.uuid4()}", kind=Asset.Kind.IMAGE)
     asset.user, asset.uploaded = user, True
     try:
-        asset.save(force_insert=True)
+        _save(asset)
     except BaseException:
         asset.delete_files()
         raise
     return asset
+
+
+def _save(asset: Asset) -> None:
+    """One upload of a user after the other, so that of two at once the second counts the first."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"uploads:{asset.user_id}"])
+        require_room(asset.user, asset.size)
+        asset.save(force_insert=True)
 
 
 def upload_from(user: "User", url: object) -> Asset:
@@ -81,6 +104,23 @@ def require_size(size: int) -> None:
     if size > settings.UPLOAD_MAX_BYTES:
         limit = settings.UPLOAD_MAX_BYTES // (1024 * 1024)
         raise TooLarge({"image": _("This file is too large; at most %(limit)d MB are possible.") % {"limit": limit}})
+
+
+def own(user: "User") -> "QuerySet[Asset]":
+    """What a user has uploaded, newest first."""
+    return Asset.objects.filter(user=user, uploaded=True).order_by("-created", "-pk")
+
+
+def room_taken(user: "User") -> int:
+    """Bytes of all that a user has uploaded and not deleted."""
+    return own(user).aggregate(bytes=Sum("size"))["bytes"] or 0
+
+
+def require_room(user: "User", size: int = 1) -> None:
+    """Raise NoRoom when so many bytes more are more than a user may keep."""
+    limit = settings.UPLOAD_MAX_BYTES_PER_USER
+    if limit and (used := room_taken(user)) + size > limit:
+        raise NoRoom(used, limit)
 
 
 def drawn_anew(file: "File[bytes]") -> bytes:

@@ -5,8 +5,10 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -19,7 +21,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from credits import ledger, views
 from credits.ledger import InsufficientCredits
-from workflows import deletion, pipeline
+from workflows import deletion, pipeline, uploads
 from workflows.document import status_document
 from workflows.forms import MODELS, MakeForm
 from workflows.limits import TooMany
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
 
 PAGE = 12  # runs on one page of the gallery
+PICTURES = 48  # on one page of those one has uploaded
 EXAMPLES = (
     gettext_lazy("A fox crossing a frozen lake at dawn"),
     gettext_lazy("A lighthouse in a storm, waves against the rocks"),
@@ -233,6 +236,36 @@ def _not_enough(short: InsufficientCredits) -> str:
         "available": short.available,
         "held": short.held,
     }
+
+
+# --- One's own pictures ------------------------------------------------------------------------------------
+
+
+@login_required
+@never_cache
+@require_GET
+def own_pictures(request: Visit) -> HttpResponse:
+    """What one has uploaded, newest first, and how much room it takes."""
+    pictures = Paginator(deletion.with_need(uploads.own(request.user)), PICTURES)
+    context = {
+        "pictures": pictures.get_page(request.GET.get("page")),
+        "taken": uploads.room_taken(request.user),
+        "limit": settings.UPLOAD_MAX_BYTES_PER_USER,
+    }
+    return render(request, "workflows/pictures.html", context)
+
+
+@login_required
+@require_POST
+def delete_picture(request: Visit, pk: UUID) -> HttpResponse:
+    """Take one of them away for good."""
+    try:
+        deletion.delete_upload(get_object_or_404(uploads.own(request.user), pk=pk))
+    except deletion.StillNeeded as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, _("The picture is deleted."))
+    return redirect("workflows:own-pictures")
 
 
 # --- Gallery -----------------------------------------------------------------------------------------------

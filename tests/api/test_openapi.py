@@ -46,9 +46,9 @@ def test_it_is_openapi_3_1_and_names_every_operation(schema):
     operations = [operation["operationId"] for path in schema["paths"].values() for operation in path.values()]
     assert schema["openapi"] == "3.1.1"
     assert sorted(operations) == [
-        "asset", "asset_content", "asset_thumbnail", "asset_upload", "credits", "models", "workflow_cancel",
-        "workflow_cancel_by_body", "workflow_delete", "workflow_execute", "workflow_list", "workflow_retry",
-        "workflow_status", "workflow_status_by_query",
+        "asset", "asset_content", "asset_delete", "asset_list", "asset_thumbnail", "asset_upload", "credits", "models",
+        "workflow_cancel", "workflow_cancel_by_body", "workflow_delete", "workflow_execute", "workflow_list",
+        "workflow_retry", "workflow_status", "workflow_status_by_query",
     ]  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def test_answers_of_a_run_are_as_described(schema, api):
 def test_answers_with_files_are_as_described(schema, api):
     upload = api.post("/api/assets", {"image": sent(picture())})
     assert_described(schema, "/api/assets", "post", upload)
+    assert_described(schema, "/api/assets", "get", api.get("/api/assets"))
     assert_described(schema, "/api/assets/{asset_id}", "get", api.get(f"/api/assets/{upload.json()['id']}"))
     step = Workflow.objects.get(
         pk=api.post("/api/workflow/execute", BODY, content_type="application/json").json()["id"]
