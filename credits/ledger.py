@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, models, transaction
 from django.utils.translation import gettext as _
 
+import sql
 from crashpoint import crashpoint
 from credits.models import Account, Entry, Hold
 
@@ -230,17 +231,8 @@ def _first(statement: str, given: dict[str, Any]) -> tuple[Any, ...] | None:
 
 def _made(model: type[_Row], statement: str, given: dict[str, Any]) -> _Row | None:
     """The row that a statement wrote; None when its conditions were not met."""
-    row = _first(_with_columns(model, statement), given)
-    return None if row is None else model.from_db(connection.alias, _columns(model), row)
-
-
-def _with_columns(model: type[models.Model], statement: str) -> str:
-    return statement.format(columns=", ".join(_columns(model)))
-
-
-def _columns(model: type[models.Model]) -> list[str]:
-    """Their names, which are also those of the model's attributes."""
-    return [field.attname for field in model._meta.concrete_fields]
+    row = _first(statement.format(columns=sql.columns(model)), given)
+    return None if row is None else sql.made(model, row)
 
 
 def _take(hold: Hold, freed: int, due: int, key: str) -> Entry | None:

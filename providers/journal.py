@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from django.db import InterfaceError, OperationalError, connection
 
+import sql
 from providers import pool
 from providers.base import ProviderError
 from providers.models import ProviderCall
@@ -124,7 +125,7 @@ def _insert(rows: list[ProviderCall]) -> None:
 
 def _insert_once(rows: list[ProviderCall]) -> None:
     if len(rows) == 1:
-        rows[0].save(force_insert=True)  # without the transaction that bulk_create makes of it
+        sql.insert(rows)
     else:
         ProviderCall.objects.bulk_create(rows)
 

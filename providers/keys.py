@@ -20,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+import sql
 from providers import crypto, health
 from providers.adapters import ADAPTERS, key_owner
 from providers.base import Adapter, ProviderError, Reason
@@ -76,10 +77,9 @@ def chosen(provider: str, user: "User | None" = None) -> UUID | None:
     """
     if not _adapter(provider).needs_key:
         return None
-    found = ProviderKey.objects.filter(provider=key_owner(provider), owner=user)
-    if user is None:
-        found = found.filter(active=True)
-    return found.order_by("-active", "-created").values_list("pk", flat=True).first()
+    owned = (_ACTIVE, None) if user is None else (_NEWEST, user.pk)
+    found = _one(owned[0], key_owner(provider), owned[1])
+    return found.pk if found else None
 
 
 def is_own(key: UUID | None) -> bool:
@@ -235,25 +235,25 @@ def _row(adapter: Adapter, key: UUID | None) -> ProviderKey | None:
     """The row to open: the one asked for, its owner's active one when it was replaced; None for no row at all."""
     provider = adapter.key_of or adapter.slug
     if key is None:
-        return _first(_ACTIVE, provider, None)
-    asked = _first(_BY_ID, provider, key)
+        return _one(_ACTIVE, provider, None)
+    asked = _one(_BY_ID, provider, key)
     if asked is None:
         raise _no_key(adapter)
     if asked.active:
         return asked
-    current = _first(_ACTIVE, provider, asked.owner_id)
+    current = _one(_ACTIVE, provider, asked.owner_id)
     if current is None and asked.owner_id is not None:
         raise _no_key(adapter)
     return current
 
 
-# Asked before each call to a provider; for Django to write them out takes longer than for PostgreSQL to answer.
-_BY_ID = "SELECT * FROM providers_providerkey WHERE provider = %s AND id = %s"
-_ACTIVE = "SELECT * FROM providers_providerkey WHERE provider = %s AND owner_id IS NOT DISTINCT FROM %s AND active"
+_BY_ID = "provider = %s AND id = %s"
+_ACTIVE = "provider = %s AND owner_id IS NOT DISTINCT FROM %s AND active"
+_NEWEST = "provider = %s AND owner_id = %s ORDER BY active DESC, created DESC LIMIT 1"
 
 
-def _first(query: str, provider: str, value: object) -> ProviderKey | None:
-    return next(iter(ProviderKey.objects.raw(query, [provider, value])), None)
+def _one(where: str, provider: str, value: object) -> ProviderKey | None:
+    return next(iter(sql.found(ProviderKey, where, [provider, value])), None)
 
 
 def _opened(row: ProviderKey) -> str:

@@ -9,9 +9,10 @@ import datetime
 import logging
 from functools import partial
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+import sql
 from crashpoint import crashpoint
 from providers import catalog, keys
 from providers.base import Job, ProviderError, Reason
@@ -127,7 +128,7 @@ def _look_again(attempt: Attempt, phase: Phase, *, after: float, tries: int = 0,
 def save(attempt: Attempt) -> None:
     """Keep a new attempt, or write down what came of a claim."""
     if attempt._state.adding:
-        attempt.save(force_insert=True)
+        sql.insert([attempt])
     else:
         claims.write(attempt)
 
@@ -136,26 +137,30 @@ def _succeed(workflow: Workflow, attempt: Attempt, *, text: str = "", asset: Ass
     step = attempt.step
     if asset is not None:
         asset.user_id = workflow.user_id
-        asset.save(force_insert=True)
+        sql.insert([asset])
     step.text, step.asset = text, asset
     end(workflow, attempt, Status.SUCCEEDED)
     return _go_on(workflow, step, text or attempt.prompt)
 
 
-_NEXT = """
-SELECT step.*, (SELECT COUNT(*) FROM workflows_attempt WHERE step_id = step.id) AS attempts_made
+_NEXT = f"""
+SELECT (SELECT COUNT(*) FROM workflows_attempt WHERE step_id = step.id), {sql.columns(Step, "step")}
 FROM workflows_step step WHERE workflow_id = %s AND position > %s ORDER BY position LIMIT 1
-"""
+"""  # noqa: S608 (the names are those of our own columns)
 
 
 def _go_on(workflow: Workflow, step: Step, prompt: str) -> Attempt | None:
     """The attempt of the step after this one; when there is none or nobody wants it any more, the end of the run."""
-    following = next(iter(Step.objects.raw(_NEXT, [workflow.pk, step.position])), None)
-    if following is None or workflow.cancel_requested:
-        settlement.finish(workflow, Status.CANCELED if following else Status.SUCCEEDED)
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT, [workflow.pk, step.position])
+        found = cursor.fetchone()
+    if found is None or workflow.cancel_requested:
+        settlement.finish(workflow, Status.CANCELED if found else Status.SUCCEEDED)
         return None
+    attempts_made, *values = found
+    following = sql.made(Step, values)
     following.workflow = workflow
-    return new_attempt(workflow, following, prompt, number=following.attempts_made + 1)  # type: ignore[attr-defined]
+    return new_attempt(workflow, following, prompt, number=attempts_made + 1)
 
 
 def give_up(
@@ -205,7 +210,7 @@ def end(workflow: Workflow, attempt: Attempt, status: Status, reason: str = "") 
     _end_attempt(workflow, attempt, status, reason)
     history.move_step(workflow, attempt.step, status, reason)
     attempt.step.finished = attempt.finished
-    attempt.step.save(update_fields=["status", "reason", "finished", "text", "asset"])
+    sql.save(attempt.step, "status", "reason", "finished", "text", "asset")
 
 
 def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: str) -> None:
@@ -241,11 +246,11 @@ def begin(workflow: Workflow, step: Step) -> None:
     """Say on the rows of a step and its workflow that they are under way."""
     if workflow.status == Status.PENDING:
         history.move_workflow(workflow, Status.RUNNING)
-        workflow.save(update_fields=["status", "reason"])
+        sql.save(workflow, "status", "reason")
     if step.status == Status.PENDING:
         history.move_step(workflow, step, Status.RUNNING)
         step.started = workflow.now
-        step.save(update_fields=["status", "reason", "started"])
+        sql.save(step, "status", "reason", "started")
 
 
 def until_next_look(attempt: Attempt, now: datetime.datetime) -> float:

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
+import sql
 from crashpoint import crashpoint
 from providers.adapters import ADAPTERS
 from workflows import workers
-from workflows.models import Attempt
+from workflows.models import Attempt, Step, Workflow
 
 Phase = Attempt.Phase
 IN_FLIGHT = (Phase.SUBMITTING, Phase.FETCH)
@@ -99,13 +99,30 @@ def take(limit: int, phases: Sequence[Phase] = tuple(Phase), workflow_id: UUID |
     return _loaded(fences)
 
 
+_LOADED = f"""
+SELECT STATEMENT_TIMESTAMP(), {sql.columns(Attempt, "attempt")}, {sql.columns(Step, "step")},
+    {sql.columns(Workflow, "workflow")}
+FROM workflows_attempt attempt
+JOIN workflows_step step ON step.id = attempt.step_id
+JOIN workflows_workflow workflow ON workflow.id = step.workflow_id
+WHERE attempt.id = ANY(%s) ORDER BY attempt.turn, attempt.created
+"""  # noqa: S608 (the names are those of our own columns)
+
+
 def _loaded(fences: dict[UUID, int]) -> list[Attempt]:
-    attempts = Attempt.objects.filter(pk__in=fences).select_related("step__workflow")
-    attempts = attempts.annotate(now=Now())  # type: ignore[no-redef]
-    return sorted(
-        (attempt for attempt in attempts if attempt.fence == fences[attempt.pk]),
-        key=lambda attempt: (attempt.turn, attempt.created),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_LOADED, [list(fences)])
+        attempts = [_joined(now, values) for now, *values in cursor.fetchall()]
+    return [attempt for attempt in attempts if attempt.fence == fences[attempt.pk]]
+
+
+def _joined(now: datetime.datetime, values: list[Any]) -> Attempt:
+    of_attempt, of_step = len(Attempt._meta.concrete_fields), len(Step._meta.concrete_fields)
+    attempt = sql.made(Attempt, values[:of_attempt])
+    attempt.step = sql.made(Step, values[of_attempt : of_attempt + of_step])
+    attempt.step.workflow = sql.made(Workflow, values[of_attempt + of_step :])
+    attempt.now = now
+    return attempt
 
 
 def is_any_due() -> bool:
@@ -136,7 +153,7 @@ def renew(attempt: Attempt, phase: str) -> None:
     attempt.fence, attempt.unanswered, attempt.worker_id = fence + 1, max(attempt.unanswered, 1), workers.me()
     attempt.next_check_at = attempt.now + lease(phase)
     if attempt._state.adding:
-        attempt.save(force_insert=True)
+        sql.insert([attempt])
     else:
         _write(attempt, fence)
 

@@ -3,6 +3,7 @@
 That a workflow came to be is on its own row, as `created`.
 """
 
+import sql
 from workflows import states
 from workflows.models import Attempt, Step, Transition, Workflow
 from workflows.states import Status
@@ -41,5 +42,5 @@ def move_attempt(workflow: Workflow, attempt: Attempt, new: Status, reason: str 
 def write(workflow: Workflow) -> None:
     """Save what was noted."""
     if workflow.moves:
-        Transition.objects.bulk_create(workflow.moves)
+        sql.insert(workflow.moves)
         workflow.moves.clear()

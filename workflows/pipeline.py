@@ -22,6 +22,7 @@ from django.db.models import Case, F, When
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+import sql
 from crashpoint import crashpoint
 from credits import ledger
 from providers import catalog
@@ -441,13 +442,16 @@ _CALLS: dict[Phase, type[calls.Call]] = {
 }
 
 
+_DRAWN = "id = (SELECT asset_id FROM workflows_step WHERE workflow_id = %s AND stage = 'image')"
+
+
 def _enter(workflow: Workflow, step: Step) -> Asset | None:
     """A step is about to be submitted: say so, and give the image it starts from, if any."""
     answers.begin(workflow, step)
     if step.stage != Step.Stage.VIDEO:
         return None
-    drawn = workflow.steps.filter(stage=Step.Stage.IMAGE).select_related("asset").first()
-    return drawn.asset if drawn else workflow.image
+    drawn = sql.found(Asset, _DRAWN, [workflow.pk])
+    return drawn[0] if drawn else workflow.image
 
 
 def deliver_late(attempt_id: UUID, asset: Asset) -> bool:

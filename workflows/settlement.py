@@ -6,8 +6,9 @@ alone, under the workflow's row lock.
 
 from collections.abc import Sequence
 
-from django.db.models import F
+from django.db import connection
 
+import sql
 from crashpoint import crashpoint
 from credits import ledger
 from credits.models import Hold
@@ -22,12 +23,12 @@ _FAILURES = {Reason.CONTENT_POLICY: Outcome.REFUSED, Reason.LOST: Outcome.LOST}
 
 def finish(workflow: Workflow, status: Status, reason: str = "") -> None:
     """Take what is due of the open hold, free the rest and close the run."""
-    steps = list(workflow.steps.all())
+    steps = sql.found(Step, "workflow_id = %s ORDER BY position", [workflow.pk])
     _close_unstarted(workflow, steps)
     _settle(workflow, steps)
     history.move_workflow(workflow, status, reason)
     workflow.finished = workflow.now
-    workflow.save(update_fields=["status", "reason", "finished"])
+    sql.save(workflow, "status", "reason", "finished")
     crashpoint("finish.written")
 
 
@@ -64,11 +65,14 @@ def _close_unstarted(workflow: Workflow, steps: list[Step]) -> None:
             step.save(update_fields=["status", "reason"])
 
 
+_CHARGE = "UPDATE workflows_step SET charged = price WHERE id = ANY(%s)"
+
+
 def _settle(workflow: Workflow, steps: list[Step]) -> None:
     due = {step: Line(step.price, outcome(step, steps)).due for step in steps if not step.charged}
-    hold = Hold.objects.get(reference=workflow.reference, status=Hold.Status.OPEN)
+    (hold,) = sql.found(Hold, "reference = %s AND status = 'open'", [workflow.reference])
     ledger.settle(hold, sum(due.values()), key=f"settle:{hold.pk}")
     for step, amount in due.items():
         step.charged = amount
-    # Of a step all is owed or nothing: see the policy.
-    Step.objects.filter(pk__in=[step.pk for step in due if step.charged]).update(charged=F("price"))
+    with connection.cursor() as cursor:  # of a step all is owed or nothing: see the policy
+        cursor.execute(_CHARGE, [[step.pk for step in due if step.charged]])

@@ -13,6 +13,7 @@ import psycopg
 from django.contrib.auth.models import User
 from django.db import connection, connections
 
+import sql
 from credits import audit, ledger
 from credits.models import Account, Entry, Hold
 from vidgenie.management.benchmarks.figures import Figure
@@ -133,7 +134,7 @@ def _together(*statements: tuple[Any, dict[str, Any]]) -> None:
 
 @cache
 def _statement(model: type[Hold] | type[Entry], statement: str) -> str:
-    return ledger._with_columns(model, statement)
+    return statement.format(columns=sql.columns(model))
 
 
 @cache

@@ -1,0 +1,117 @@
+"""Rows read and written by statements that are put together once.
+
+Django composes each statement anew, which takes several times as long as PostgreSQL takes to carry it out, and a run
+needs some sixty. What every run asks for goes this way; all else goes Django's own. No signals are sent, and a value
+must be a value: no expression of Django's. This module imports nothing of ours, so that every package may use it.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.db import DatabaseError, connection
+from django.db.models import Field, Model
+
+Row = TypeVar("Row", bound=Model)
+
+
+def columns(model: type[Model], table: str = "") -> str:
+    """The columns of a model for a SELECT or RETURNING, in the order in which `made` takes their values."""
+    before = f"{table}." if table else ""
+    return ", ".join(f"{before}{field.column}" for field in model._meta.concrete_fields)
+
+
+def made(model: type[Row], values: Sequence[Any]) -> Row:
+    """The row that these values are of: all columns of the model, as PostgreSQL gave them."""
+    return model.from_db(connection.alias, _names(model), _converted(model, values))
+
+
+def found(model: type[Row], where: str, given: Sequence[Any]) -> list[Row]:
+    """The rows of a model that meet a condition, which may also say how many and in which order."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns(model)} FROM {model._meta.db_table} WHERE {where}", given)  # noqa: S608
+        return [made(model, values) for values in cursor.fetchall()]
+
+
+def insert(rows: Sequence[Model]) -> None:
+    """Write new rows of one model; what PostgreSQL fills in by itself is on them afterwards."""
+    model = type(rows[0])
+    given = _given(model)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _inserting(model, len(rows)),
+            [_value(field, field.pre_save(row, add=True)) for row in rows for field in given],
+        )
+        for row, values in zip(rows, cursor.fetchall(), strict=True):
+            for field, value in zip(_filled_in(model), values, strict=True):
+                setattr(row, field.attname, value)
+            row._state.adding, row._state.db = False, connection.alias
+
+
+def save(row: Model, *names: str) -> None:
+    """Write these fields of a row. Raises DatabaseError when it is not there any more."""
+    model = type(row)
+    values = [_value(field, getattr(row, field.attname)) for field in _fields(model, names)]
+    with connection.cursor() as cursor:
+        cursor.execute(_updating(model, names), [*values, row.pk])
+        if not cursor.rowcount:
+            raise DatabaseError(f"{model._meta.label} {row.pk} is not there any more")
+
+
+def _value(field: "Field[Any, Any]", value: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
+
+
+@functools.cache
+def _fields(model: type[Model], names: tuple[str, ...]) -> "list[Field[Any, Any]]":
+    return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
+
+
+@functools.cache
+def _given(model: type[Model]) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if field not in _filled_in(model)]
+
+
+@functools.cache
+def _filled_in(model: type[Model]) -> "list[Field[Any, Any]]":
+    """What PostgreSQL fills in: numbers that it counts, and defaults that only it knows."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if field.get_internal_type() == "BigAutoField" or (field.has_db_default() and not field.has_default())
+    ]
+
+
+@functools.cache
+def _inserting(model: type[Model], count: int) -> str:
+    given = _given(model)
+    row = f"({', '.join(['%s'] * len(given))})"
+    returning = ", ".join(str(field.column) for field in _filled_in(model))
+    names = ", ".join(str(field.column) for field in given)
+    values = ", ".join([row] * count)
+    return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {values} RETURNING {returning}"  # noqa: S608
+
+
+@functools.cache
+def _updating(model: type[Model], names: tuple[str, ...]) -> str:
+    changes = ", ".join(f"{field.column} = %s" for field in _fields(model, names))
+    return f"UPDATE {model._meta.db_table} SET {changes} WHERE id = %s"  # noqa: S608
+
+
+@functools.cache
+def _names(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+@functools.cache
+def _converters(model: type[Model]) -> list[tuple[int, Callable[..., Any]]]:
+    """Which values are not yet what the model has, and what makes them so."""
+    fields = enumerate(model._meta.concrete_fields)
+    return [(place, field.from_db_value) for place, field in fields if hasattr(field, "from_db_value")]
+
+
+def _converted(model: type[Model], values: Sequence[Any]) -> list[Any]:
+    converted = list(values)
+    for place, convert in _converters(model):
+        converted[place] = convert(converted[place], None, connection)
+    return converted

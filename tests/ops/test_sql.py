@@ -1,0 +1,55 @@
+"""Rows go in and come back as Django's own would, in statements that are put together once."""
+
+import pytest
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
+
+import sql
+from providers.models import ProviderCall
+from tests.pipeline import start
+from workflows.models import Attempt, Step, Transition, Workflow
+
+
+@pytest.fixture
+def workflow(alice):
+    return start(alice, "complete", "a fox")
+
+
+def every(row):
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+@pytest.mark.parametrize("model", [Workflow, Step, Attempt])
+def test_what_is_read_is_what_django_reads(workflow, model):
+    assert [every(row) for row in sql.found(model, "TRUE ORDER BY id", [])] == [
+        every(row) for row in model.objects.order_by("pk")
+    ]
+
+
+def test_what_is_written_comes_back_with_what_the_database_filled_in(workflow):
+    moves = [Transition(workflow=workflow, old="pending", new=new) for new in ("running", "failed")]
+    with CaptureQueriesContext(connection) as captured:
+        sql.insert(moves)
+    assert len(captured) == 1
+    assert [every(move) for move in moves] == [every(row) for row in Transition.objects.order_by("pk")]
+
+
+def test_a_row_knows_that_it_is_written(db):
+    call = ProviderCall(provider="acme", operation="submit", milliseconds=1)
+    sql.insert([call])
+    call.cost = 2.5
+    call.save()
+    assert every(ProviderCall.objects.get()) == every(call)
+
+
+def test_only_what_is_named_is_written(workflow):
+    workflow.reason, workflow.prompt = "lost", "another"
+    sql.save(workflow, "reason")
+    workflow.refresh_from_db()
+    assert (workflow.reason, workflow.prompt) == ("lost", "a fox")
+
+
+def test_a_row_that_is_gone_is_not_written(workflow):
+    workflow.pk = "00000000-0000-0000-0000-000000000000"
+    with pytest.raises(DatabaseError):
+        sql.save(workflow, "reason")
