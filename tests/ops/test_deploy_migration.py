@@ -430,7 +430,7 @@ def test_a_ring_that_does_not_open_the_keys_is_found_out(site, settings):
     assert (code, f"1 sealed by {key_id}, which is not in the ring" in evidence(report, "verify-keys")) == (1, True)
     settings.ENCRYPTION_KEYS = f"{key_id}:{crypto.new_key().partition(':')[2]}"
     code, report = site.run("--verify", name)
-    assert (code, f"{key_id} is another key" in evidence(report, "verify-keys")) == (1, True), report["rows"]
+    assert (code, "is another key than when the backup was taken" in evidence(report, "verify-keys")) == (1, True)
 
 
 def test_old_backups_go_and_the_one_that_is_needed_stays(tmp_path):

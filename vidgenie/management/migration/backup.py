@@ -72,8 +72,10 @@ def take(directory: Path, deployment: str) -> Manifest:
     try:
         with _snapshot(database) as (link, exported):
             program = place.program("pg_dump", link.info.server_version)
+            risen = sums.sequences(link)  # before the dump reads them, which may only find them higher
             with place.running(program, database, [*_HOW, "--snapshot", exported, "--file", str(partial)]):
                 facts = _facts(link)
+            facts["sums"].sequences = risen
         _sync(partial)
         facts |= {"path": path, "database": database, "deployment": deployment, "taken": now.isoformat()}
         made = _manifest(partial, facts)

@@ -173,13 +173,12 @@ class Deployment:
         journal = journals.read(self.directory, place.live_name())
         if journal is None or not journal.backup or (journal.has_ended and journal.phase != Phase.DONE):
             raise Nothing("There is no deployment to go back from.")
-        if not journal.has_ended:
-            if journal.has_touched and not (journal.phase == Phase.SWAPPING and rollback.resume_swap(journal)):
-                self.back(journal, self.found(self.directory / journal.backup))
-            else:
-                self.resume(journal) if journal.has_touched else journal.enter(Phase.DROPPED)
-            return
-        self.back(journal, self.found(self.directory / journal.backup), ended=True)
+        if journal.phase == Phase.SWAPPING:
+            self.resume(journal)
+        elif not journal.has_ended and not journal.has_touched:
+            raise Nothing(f"The last deployment broke off in the phase {journal.phase}: nothing has been touched.")
+        else:
+            self.back(journal, self.found(self.directory / journal.backup), ended=journal.has_ended)
 
     # The phases
 

@@ -53,7 +53,7 @@ def new_writes(manifest: Manifest, link: place.Connection) -> list[str]:
     told = {name: columns for name, columns in _TELLING.items() if name in manifest.sums.tables}
     now = sums.of(link, told)
     before = sums.Sums({name: _part(manifest.sums.tables[name], table) for name, table in now.tables.items()}, {})
-    return [str(one) for one in sums.differences(before, now, sequences=False)]
+    return [str(one) for one in sums.differences(before, now, rows_only=True)]
 
 
 def _part(table: sums.Table, of: sums.Table) -> sums.Table:

@@ -84,8 +84,12 @@ def of(link: Connection, only: Columns | None = None) -> Sums:
     there, keys = columns(link), dict(link.execute(_KEYS).fetchall())
     wanted = there if only is None else _both(there, only)
     tables = {name: _table(link, name, wanted[name], keys.get(name, [])) for name in wanted}
-    sequences = {name: int(value) for name, value in link.execute(_SEQUENCES)}
-    return Sums(tables, sequences, {name: int(count) for name, count in link.execute(_WRITTEN)})
+    return Sums(tables, sequences(link), {name: int(count) for name, count in link.execute(_WRITTEN)})
+
+
+def sequences(link: Connection) -> dict[str, int]:
+    """Where every sequence stands now: sequences know no snapshots, and only rise."""
+    return {name: int(value) for name, value in link.execute(_SEQUENCES)}
 
 
 def columns(link: Connection) -> Columns:
@@ -124,9 +128,9 @@ def _key_text(key: list[str]) -> sql.Composed:
     return sql.SQL("concat_ws('/', {})").format(sql.SQL(", ").join(parts))
 
 
-def differences(before: Sums, after: Sums, *, sequences: bool = True) -> list[Difference]:
+def differences(before: Sums, after: Sums, *, rows_only: bool = False) -> list[Difference]:
     """All that was in `before` and is not the same in `after`; what is there beyond that is no difference."""
-    return [*_of_tables(before, after), *(_of_sequences(before, after) if sequences else [])]
+    return [*_of_tables(before, after), *([] if rows_only else _of_sequences(before, after))]
 
 
 KEPT_BY_DJANGO = "django_migrations"  # the list of what is applied, which every migration writes to

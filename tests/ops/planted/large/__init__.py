@@ -1,0 +1,1 @@
+"""What a careful release does to large tables, with people at work."""
