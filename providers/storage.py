@@ -85,6 +85,17 @@ def address(name: str, *, content_type: str, disposition: str) -> str | None:
     return ask(name, content_type=content_type, disposition=disposition) if ask else None
 
 
+def make() -> None:
+    """Make the bucket, where files are kept in one that is not there. Raises OSError."""
+    getattr(default_storage, "make", lambda: None)()
+
+
+def open_to_strangers() -> list[str]:
+    """What anybody may do with a bucket of ours, "read" or "list": it should be nothing. Raises OSError."""
+    ask: Callable[[], list[str]] = getattr(default_storage, "open_to_strangers", list)
+    return ask()
+
+
 def forget_unfinished() -> None:
     """Delete what was left behind in our storage by those who died while they wrote."""
     if isinstance(default_storage, WholeFiles):

@@ -195,6 +195,7 @@ def bucket(s3_server: S3Server, settings: Any) -> Iterator[Any]:
     from django.core.files.storage import default_storage
 
     options = s3_server.options(f"test-{uuid4().hex}")
+    settings.MEDIA_STORAGE = "s3"
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "providers.bucket.Bucket", "OPTIONS": options}}
     default_storage._resource, default_storage._owner = s3_server.connection(default_storage), os.getpid()
     default_storage.make()

@@ -10,6 +10,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error
 from django.core.management.base import SystemCheckError
 
+from providers import storage
 from providers.adapters import ADAPTERS
 from workflows.tasks import TAKING_ON
 
@@ -19,6 +20,7 @@ SPARE = 30  # seconds
 def register() -> None:
     """Have Django ask these with its own; once, when the app is ready."""
     checks.register(the_queue_lets_calls_finish)
+    checks.register(the_bucket_is_there_and_private, deploy=True)
 
 
 def the_queue_lets_calls_finish(app_configs: Any, **options: Any) -> list[CheckMessage]:
@@ -79,5 +81,28 @@ def _attempts(queue: dict[str, Any]) -> list[CheckMessage]:
             "Q_CLUSTER lets the queue try failed tasks again.",
             hint='Our own rows decide what is tried again: "max_attempts": 1 and "ack_failures": True.',
             id="vidgenie.E003",
+        )
+    ]
+
+
+def the_bucket_is_there_and_private(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Whether the bucket, if there is one, is ours to use and nobody else's. Asked before deployments only."""
+    try:
+        rights = storage.open_to_strangers()
+    except OSError as error:
+        return [
+            Error(
+                f"Files cannot be kept: {error.strerror or type(error).__name__}.",
+                hint="See S3_BUCKET and S3_ENDPOINT_URL, and docs/deploying.md for what its key must allow.",
+                id="vidgenie.E010",
+            )
+        ]
+    if not rights:
+        return []
+    return [
+        Error(
+            f"Anybody may {' and '.join(rights)} what is in the bucket, without a key.",
+            hint="Block public access to it: it holds what users have uploaded and made.",
+            id="vidgenie.E011",
         )
     ]

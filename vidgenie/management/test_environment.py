@@ -31,7 +31,7 @@ from django.db.models import F
 
 from credits import ledger
 from credits.models import Account
-from providers import crypto, keys
+from providers import crypto, keys, storage
 from providers.adapters import ADAPTERS
 from providers.models import ProviderKey
 from vidgenie import embedded, reports
@@ -242,6 +242,8 @@ def django_row() -> Row:
 def storage_row(change: bool) -> Row:
     """The folder of made files: one is written, read and taken away."""
     title, target = "Folder for media", "what is written there is read again"
+    if settings.MEDIA_STORAGE == "s3":
+        return Row("storage", title, Verdict.NOTED, evidence="not used: files are kept in the bucket")
     if not change:
         good = os.access(settings.MEDIA_ROOT, os.R_OK | os.W_OK | os.X_OK)
         told = "there, and may be written to" if good else "missing, or may not be written to"
@@ -267,8 +269,30 @@ def _try_storage() -> str:
         default_storage.delete(name)
 
 
-def bucket_row() -> Row:
-    return Row("bucket", "Bucket", Verdict.NOTED, evidence="not configured: files are kept in the folder for media")
+def bucket_row(change: bool) -> Row:
+    """The bucket of made files, made unless it is there: a file is written, read and taken away. It must be private."""
+    title, target = "Bucket", "private, and what is written there is read again"
+    if settings.MEDIA_STORAGE != "s3":
+        return Row("bucket", title, Verdict.NOTED, evidence="not configured: files are kept in the folder for media")
+    try:
+        error = _try_bucket() if change else _look_into_the_bucket()
+    except OSError as failure:
+        error = failure.strerror or type(failure).__name__
+    told = error or ("written, read, deleted; closed to strangers" if change else "it answers")
+    method = "a small file" if change else "looked at, not tried"
+    advice = "See S3_BUCKET, S3_ENDPOINT_URL and the key to it in docs/deploying.md." if error else ""
+    return Row("bucket", title, verdict(not error), target, method=method, evidence=told, advice=advice)
+
+
+def _try_bucket() -> str:
+    storage.make()
+    rights = storage.open_to_strangers()
+    return f"anybody may {' and '.join(rights)} what is in it" if rights else _try_storage()
+
+
+def _look_into_the_bucket() -> str:
+    default_storage.listdir("test-environment")
+    return ""
 
 
 def encoder_row() -> Row:

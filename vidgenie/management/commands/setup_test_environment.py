@@ -70,7 +70,7 @@ class Command(ReportCommand):
                 report.add(away)
             else:
                 self.look_into_the_database(report, change)
-        self.add(report, "the folder for media", lambda: [parts.storage_row(change), parts.bucket_row()])
+        self.add(report, "the folder for media", lambda: [parts.storage_row(change), parts.bucket_row(change)])
         self.add(report, "the encoder", lambda: [parts.encoder_row()])
         self.add(report, "the rest", lambda: [parts.browser_row(), parts.spending_row()])
 
