@@ -29,13 +29,19 @@ PROJECT = Path(__file__).resolve().parents[2]
 USERS, RUNS, ENTRIES = 10_000, 50_000, 200_000
 RATE = 10.0  # requests a second
 PAGES = ("/", "/healthz", "/accounts/login/", "/accounts/signup/")
-LIMITS = {"WORKFLOWS_IN_FLIGHT_PER_USER": "0", "WORKFLOWS_PER_DAY_PER_USER": "0", "API_RATE_USER": "6000/min"}
+LARGE = {
+    "DJANGO_SETTINGS_MODULE": "tests.ops.planted.settings",
+    "PLANTED": "large",
+    "WORKFLOWS_IN_FLIGHT_PER_USER": "0",
+    "WORKFLOWS_PER_DAY_PER_USER": "0",
+    "API_RATE_USER": "6000/min",
+}
 
 # Who has runs has a hold, a line that gave, a line that took and two that corrected, for each of them.
 FILL = """
 INSERT INTO auth_user (username, password, first_name, last_name, email, is_superuser, is_staff, is_active, date_joined)
-SELECT 'soak ' || n || CASE n % 3 WHEN 0 THEN ' 🦊' ELSE '' END, '!', '', '', 'soak' || n || '@example.org', false, false,
-       true, '2026-03-29 00:59:59+00'::timestamptz + n * interval '1 minute' FROM generate_series(1, {users}) n;
+SELECT 'soak ' || n || CASE n % 3 WHEN 0 THEN ' 🦊' ELSE '' END, '!', '', '', 'soak' || n || '@example.org', false,
+       false, true, '2026-03-29 00:59:59+00'::timestamptz + n * interval '1 minute' FROM generate_series(1, {users}) n;
 INSERT INTO credits_account (user_id, balance, held) SELECT id, 0, 0 FROM auth_user WHERE username LIKE 'soak %';
 CREATE TEMP TABLE run AS SELECT n, gen_random_uuid() AS id, gen_random_uuid() AS hold, account.id AS account, user_id
 FROM generate_series(1, {runs}) n JOIN (SELECT *, row_number() OVER (ORDER BY id) AS nth FROM credits_account
@@ -49,8 +55,8 @@ INSERT INTO workflows_step (workflow_id, stage, position, status, reason, provid
 SELECT id, 'image', 1, 'succeeded', '', 'sandbox', 'sandbox/still', 4, false, false, 4, '', now(), now() FROM run;
 INSERT INTO workflows_attempt (id, step_id, number, user_id, status, phase, reason, detail, provider, model, endpoint,
     prompt, options, price, job_id, handle, outputs, tries, fence, created, submitted, made, finished)
-SELECT gen_random_uuid(), step.id, 1, user_id, 'succeeded', 'done', '', '', 'sandbox', 'sandbox/still', '', 'fox', '{{}}',
-    4, run.id::text, '{{}}', '[]', 0, 3, now(), now(), now(), now()
+SELECT gen_random_uuid(), step.id, 1, user_id, 'succeeded', 'done', '', '', 'sandbox', 'sandbox/still', '', 'fox',
+    '{{}}', 4, run.id::text, '{{}}', '[]', 0, 3, now(), now(), now(), now()
 FROM run JOIN workflows_step step ON step.workflow_id = run.id;
 INSERT INTO credits_hold (id, account_id, reference, amount, settled, refunded, status, created, closed)
 SELECT hold, account, 'workflow:' || id, 4, 4, 0, 'closed', now(), now() FROM run;
@@ -77,13 +83,8 @@ def large(request, django_db_setup, django_db_blocker, database_name):
             cursor.execute("SET statement_timeout = 0")
             cursor.execute(FILL.format(users=USERS, runs=RUNS))
         address = re.sub(r"@/[^?]*", f"@/{name}", os.environ["DATABASE_URL"])
-        variables = {
-            "DATABASE_URL": address,
-            "DJANGO_SETTINGS_MODULE": "tests.ops.planted.settings",
-            "PLANTED": "large",
-        }
         connection.close()
-        yield name, {**os.environ, **LIMITS, **planted, "DATABASE_URL": address, "PYTHONPATH": str(PROJECT)}
+        yield name, {**os.environ, **LARGE, "DATABASE_URL": address, "PYTHONPATH": str(PROJECT)}
 
 
 def test_the_numbers_at_size(large, tmp_path):
@@ -95,7 +96,8 @@ def test_the_numbers_at_size(large, tmp_path):
         done = deploy(tmp_path, variables)
         back = deploy(tmp_path, variables, "--rollback", "--accept-loss")
     spent, slowest = done["details"]["seconds"], max(seconds for seconds, _ in seen)
-    print(json.dumps(counts | spent | {"back": back["details"]["seconds"], "requests": len(seen), "slowest": slowest}))  # noqa: T201
+    told = counts | spent | {"back": back["details"]["seconds"], "requests": len(seen), "slowest": slowest}
+    print(json.dumps(told))  # noqa: T201
     bad = [status for _, status in seen if not 200 <= status < 300]
     assert (done["outcome"], back["details"]["rolled_back"], bad) == ("pass", "reverse", [])
     assert spent["backup and verify"] < 60
