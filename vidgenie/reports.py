@@ -243,10 +243,10 @@ def without_secrets(text: str) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    known = [settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN, settings.EMAIL_HOST_PASSWORD]
-    known += [settings.DATABASES["default"].get("PASSWORD") or "", *settings.PROVIDER_KEYS.values()]
-    known += settings.ENCRYPTION_KEYS.split(",")
-    return (secret for secret in known if len(secret) >= _WORTH_HIDING)
+    known = [settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN, *settings.PROVIDER_KEYS.values()]
+    known += [settings.DATABASES["default"].get("PASSWORD"), settings.EMAIL_HOST_PASSWORD]  # None where there is none
+    known += [settings.BUCKET.get("secret_key"), *settings.ENCRYPTION_KEYS.split(",")]
+    return (secret for secret in known if secret and len(secret) >= _WORTH_HIDING)
 
 
 # Reading

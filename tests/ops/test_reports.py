@@ -131,6 +131,11 @@ def test_no_secret_of_the_settings_gets_into_a_report(settings):
     assert found.as_json().count("•••") == 3
 
 
+def test_a_site_whose_mail_needs_no_password_can_report(settings):
+    settings.EMAIL_HOST_PASSWORD = None
+    assert json.loads(report(row()).as_json())["outcome"] == "pass"
+
+
 # The file
 
 

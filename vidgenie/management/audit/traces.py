@@ -90,8 +90,10 @@ def _is_sample(key: str) -> bool:
 
 def site_secrets() -> Iterator[str]:
     """The secrets of the settings. A service account is known by the private key in it."""
-    yield from (settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN, settings.EMAIL_HOST_PASSWORD)
-    yield str(settings.DATABASES["default"].get("PASSWORD") or "")
+    yield from (settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN)
+    yield settings.DATABASES["default"].get("PASSWORD") or ""
+    yield settings.EMAIL_HOST_PASSWORD or ""
+    yield settings.BUCKET.get("secret_key") or ""
     yield from (key for key in settings.PROVIDER_KEYS.values() if not key.startswith("{"))
     yield from (entry.rpartition(":")[2].strip() for entry in settings.ENCRYPTION_KEYS.split(","))
 
