@@ -174,7 +174,7 @@ def card(request: Visit, pk: UUID) -> HttpResponse:
 def _when_changed(request: Visit, pk: UUID, template: str) -> HttpResponse:
     workflow = get_object_or_404(_own(request), pk=pk)
     strip = Strip(workflow)
-    etag = _etag(status_document(workflow), strip.pace, get_language())
+    etag = _etag(status_document(workflow, strip.steps), strip.pace, get_language())
     response = get_conditional_response(request, etag=etag)
     if response is None:
         context = {"strip": strip, "workflow": workflow, "fragment": True}

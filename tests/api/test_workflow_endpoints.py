@@ -11,7 +11,7 @@ from tests.pipeline import finish
 from tests.problems import assert_problem
 from workflows import pipeline
 from workflows.document import steps_of
-from workflows.models import Attempt, Workflow
+from workflows.models import Attempt, Step, Workflow
 
 EXECUTE, STATUS, CANCEL = "/api/workflow/execute", "/api/workflow/status", "/api/workflow/cancel"
 BODY = {"type": "complete", "prompt": "a fox", "options": {"resolution": "480p", "duration_seconds": 2}}
@@ -108,7 +108,10 @@ def test_a_browser_may_execute_too(client, alice):
 
 def test_the_steps_come_in_their_order_however_the_database_counts_them(api):
     execute(api)
-    assert "ORDER BY" in str(steps_of(Workflow.objects.get()).query)
+    Step.objects.filter(stage="enhance").update(position=9)
+    workflow = Workflow.objects.get()
+    assert [step.stage for step in steps_of(workflow)] == ["image", "video", "enhance"]
+    assert {step.workflow for step in steps_of(workflow)} == {workflow}
 
 
 def test_status_tells_where_a_run_stands(api):
