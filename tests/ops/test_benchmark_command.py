@@ -5,16 +5,18 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from credits import ledger
 from providers import gateway
 from providers.models import ProviderCall
 from tests.ops.test_reports import complaints
-from vidgenie.management.benchmarks import rig, suites
+from vidgenie.management.benchmarks import real, rig, suites
 from vidgenie.management.benchmarks.figures import Figure
 from vidgenie.management.benchmarks.suites import QUICK, SUITES, USUAL, Suite
 from vidgenie.management.commands import benchmark
@@ -232,10 +234,6 @@ def test_a_database_that_cannot_be_made_is_told_with_its_reason(monkeypatch: pyt
 @pytest.fixture
 def paying(settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """A site with a key, whose every call would be noted; no call is to be made."""
-    from contextlib import nullcontext
-
-    from vidgenie.management.benchmarks import real
-
     settings.PROVIDER_MODE = "real"
     settings.PROVIDER_KEYS = {"openai": "sk-planted-0123456789"}
     settings.VAR_DIR = tmp_path
@@ -284,6 +282,11 @@ def test_a_yes_within_the_limit_is_told_its_price_and_measured(
     assert "5 runs and one to warm up by REAL providers: enhance by openai/" in text
     assert report()["details"]["providers"] == "real"
     assert "sk-planted" not in text + Path("benchmark-report.json").read_text()
+
+
+def test_not_even_the_ledger_would_let_more_be_spent(paying: list[str]) -> None:
+    with real.prepared(1, 500) as spending:
+        assert ledger.balance(spending.user) == ledger.Balance(500, 0)
 
 
 def test_real_providers_take_a_key_and_the_real_mode(paying: list[str], settings: Any) -> None:

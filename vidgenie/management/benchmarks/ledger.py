@@ -16,7 +16,7 @@ from django.db import connection, connections
 import sql
 from credits import audit, ledger
 from credits.models import Account, Entry, Hold
-from vidgenie.management.benchmarks.figures import Figure
+from vidgenie.management.benchmarks.figures import LEAST_RUNS, Figure
 
 BAR = 0.4  # of what psycopg does
 ROUNDS, SECONDS = 7, 1.0
@@ -25,17 +25,17 @@ CASES = ((1, 1), (1, 8), (ACCOUNTS, 1), (ACCOUNTS, 8))  # accounts, processes
 CREDITS = 10**9
 HELD, DUE = 10, 7
 METHOD = (
-    f"Pairs of hold({HELD}) and settle({DUE}), each verb in a transaction of its own, for {SECONDS:g} s, by the ledger "
-    "and then by psycopg with its defaults (prepared statements), which sends the ledger's very statements with BEGIN "
-    f"and COMMIT and makes nothing of the answers; {ROUNDS} rounds of both, in turns, every process with a connection "
-    "of its own to an empty database. The ratio is the median of the rounds' ratios."
+    f"Pairs of hold({HELD}) and settle({DUE}), each verb in a transaction of its own, for {SECONDS:g} s (a quarter of "
+    "it in the short form), by the ledger and then by psycopg with its defaults (prepared statements), which sends the "
+    "ledger's very statements with BEGIN and COMMIT and makes nothing of the answers; rounds of both, in turns, every "
+    "process with a connection of its own to an empty database. The ratio is the median of the rounds' ratios."
 )
 _barrier: Any = None  # of the processes of one case
 
 
 def report(runs: int | None = None, *, short: bool = False) -> Iterator[Figure | str]:
     """Measure on the database at hand, which is filled for it, line by line; `short`: only the extremes, briefly."""
-    seconds, rounds = SECONDS / 4 if short else SECONDS, runs or ROUNDS
+    seconds, rounds = SECONDS / 4 if short else SECONDS, runs or (LEAST_RUNS if short else ROUNDS)
     places, taken = _places(), 0
     for accounts, processes in (CASES[0], CASES[-1]) if short else CASES:
         of = f"{accounts}x{processes}"

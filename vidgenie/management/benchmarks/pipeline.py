@@ -15,7 +15,7 @@ from workflows.models import Step
 
 MODELS = {"text_model": "sandbox/words", "image_model": "sandbox/still", "video_model": "sandbox/motion"}
 REQUEST = {"type": "complete", "prompt": "a fox crossing a frozen lake at dawn", "options": {"seed": 7, **MODELS}}
-LOOK = 0.05  # seconds between two looks at the status
+LOOK = 0.1  # seconds between two looks at the status; each costs the machine that is measured
 BAR = 15.0  # seconds; the aim is 6
 METHOD = (
     "POST /api/workflow/execute for a 5 s 720p video of the sandbox, which really draws and films on this machine, "

@@ -16,6 +16,7 @@ import psutil  # type: ignore[import-untyped]
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 from django.test import override_settings
 
 from credits import ledger
@@ -74,11 +75,11 @@ class Spending:
         yield from self._calls()
 
     def _calls(self) -> Iterator[str]:
-        for line in self.quote.lines:
-            calls = ProviderCall.objects.filter(provider=line.provider, operation="submit")
+        for provider in dict.fromkeys(line.provider for line in self.quote.lines):
+            calls = ProviderCall.objects.filter(provider=provider, operation="submit")
             taken = sorted(calls.values_list("milliseconds", flat=True))
             if taken:
-                yield f"  submits to {line.provider} took {taken[0]} to {taken[-1]} ms, {len(taken)} of them"
+                yield f"  submits to {provider} took {taken[0]} to {taken[-1]} ms, {len(taken)} of them"
 
 
 @contextmanager
@@ -86,9 +87,8 @@ def prepared(runs: int, limit: int) -> Iterator[Spending]:
     """Everything but the first call. Raises CommandError where it cannot be, or would cost more than the limit."""
     if settings.PROVIDER_MODE != "real":
         raise CommandError("--providers real: VIDGENIE_PROVIDER_MODE is simulated here. Nothing was called.")
-    with own_database():
-        keys = list(ProviderKey.objects.filter(owner=None, active=True))
-    with database(), _media() as media:
+    keys = _sealed_keys()
+    with database(), _media() as media, override_settings(MEDIA_ROOT=media, SIGNUP_CREDITS=0):
         ProviderKey.objects.bulk_create(keys)
         user = User.objects.create(username="benchmark")
         quote = pipeline.quote("complete", PROMPT, {"duration_seconds": 5}, user=user)
@@ -96,15 +96,24 @@ def prepared(runs: int, limit: int) -> Iterator[Spending]:
         require_real(quote)
         if spending.credits > limit:
             raise CommandError(f"{spending.told} The limit is {limit} (--max-credits). Nothing was called.")
-        with override_settings(MEDIA_ROOT=media):
-            ledger.grant(user, limit, key="benchmark", reason="benchmark")
-            yield spending
+        ledger.grant(user, limit, key="benchmark", reason="benchmark")
+        yield spending
 
 
 def require_real(quote: Quote) -> None:
     """Raise CommandError for a run in which no provider is real."""
     if all(line.provider == FREE for line in quote.lines):
         raise CommandError("--providers real: there is no key to any provider here. Nothing was called.")
+
+
+def _sealed_keys() -> list[ProviderKey]:
+    """The site's own, sealed as they are: they open in any database that has their rows."""
+    try:
+        with own_database():
+            return list(ProviderKey.objects.filter(owner=None, active=True))
+    except DatabaseError as error:
+        told = str(error).splitlines()[0]
+        raise CommandError(f"The site's database, where its keys are, cannot be read: {told}") from error
 
 
 @contextmanager

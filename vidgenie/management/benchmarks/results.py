@@ -67,7 +67,7 @@ class Result:
 
 def row(result: Result, figure: Figure) -> Row:
     """The figure as a row of the report."""
-    few = f"of {len(figure.runs)} runs, where it takes {LEAST_RUNS}" if figure.verdict == Verdict.UNKNOWN else ""
+    few = figure.verdict == Verdict.UNKNOWN and figure.runs
     return Row(
         id=result.id(figure),
         title=f"{result.suite}: {figure.name.strip()}",
@@ -77,7 +77,7 @@ def row(result: Result, figure: Figure) -> Row:
         unit=figure.unit,
         method=figure.method or result.method,
         evidence=spread_of(figure),
-        advice=f"It is {few}: run it with --runs {LEAST_RUNS} or more." if few and figure.runs else "",
+        advice=f"It takes {LEAST_RUNS} runs to say so: --runs {LEAST_RUNS} or more." if few else "",
     )
 
 

@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]
 from credits.models import Entry
 from vidgenie.management.benchmarks import naive, past, statements, usage
 from vidgenie.management.benchmarks.figures import Figure, percentile
-from vidgenie.management.benchmarks.ground import Ground, settled
+from vidgenie.management.benchmarks.ground import Ground
 from vidgenie.management.benchmarks.rig import Rig, rig, succeeded, unfinished, wait
 from workflows.models import Attempt, Workflow
 
@@ -69,7 +69,6 @@ def short(ground: Ground, runs: int = 60) -> Iterator[Figure]:
     """A first impression within seconds, without history; the last look of 5 s weighs too much in it to be judged."""
     on, worker = ground.rig, ground.worker
     ground.providers(speed=0)
-    settled(on.start(4, on.quote()))
     yield from figures(_cost(on, worker, runs), "quick")
     ground.providers(speed=1)
 
