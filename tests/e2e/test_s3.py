@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections import Counter
 
 import pytest
 import requests
@@ -14,12 +15,11 @@ from credits import ledger
 from credits.ledger import Balance
 from providers.adapters import sandbox
 from tests.pictures import picture
-from tests.pipeline import advance_due, finish, run, start
+from tests.pipeline import STILL, advance_due, finish, run, start
 from workflows import deletion, media, pipeline, uploads
 from workflows.models import Asset, Attempt, Workflow
 
 FAST = {"resolution": "480p", "duration_seconds": 2, "seed": 7}
-STILL = {"enhance": False, "resolution": "480p", "seed": 7}
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,14 @@ def test_in_the_bucket_is_what_runs_have_made_under_names_of_ours(bucket, alice)
     made = {step.asset for step in run(alice, "complete", "../a fox", **FAST).steps.all() if step.asset}
     kept = sorted(name for asset in made for name in (asset.file, asset.thumbnail))
     assert [name for name in objects(bucket) if not name.startswith("sandbox/")] == kept
+
+
+def test_a_run_asks_the_bucket_for_no_more_than_it_needs(bucket, alice, s3_server):
+    """The sandbox puts down two files of its own, which are fetched as another provider's would be."""
+    s3_server.gate.asked.clear()
+    run(alice, "complete", "a fox", **FAST)
+    asked = Counter((one.split()[0], "/sandbox/" in one) for one in s3_server.gate.asked)
+    assert asked == {("PUT", False): 4, ("GET", False): 1, ("PUT", True): 2, ("GET", True): 2}
 
 
 # --- Handing out -------------------------------------------------------------------------------------------
