@@ -6,6 +6,8 @@ import factory
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 
+from credits import ledger
+
 PASSWORD = "correct-horse-battery"
 
 
@@ -23,3 +25,10 @@ class UserFactory(factory.django.DjangoModelFactory):
     username = factory.Sequence(lambda n: f"user{n}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.org")
     password = factory.LazyFunction(hashed_password)
+
+
+def rich_dora() -> User:
+    """Somebody who can pay for as many real videos as a test starts."""
+    user: User = UserFactory(username="dora")
+    ledger.grant(user, 10**5, key="rich", reason="test")
+    return user

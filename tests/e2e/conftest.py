@@ -7,8 +7,11 @@ import pytest
 
 from providers import gateway
 from providers.adapters.sandbox import SandboxAdapter
+from tests.factories import rich_dora
+from tests.pipeline import STILL, start
 from tests.s3 import bucket, s3_server
 from tests.simulator import simulator, simulator_server
+from workflows import pipeline
 
 __all__ = ["bucket", "mishaps", "outside", "s3_server", "simulator", "simulator_server"]
 
@@ -69,3 +72,17 @@ def outside(transactional_db, simulator, settings):
     settings.PROVIDER_MODE = "simulated"
     settings.MAX_TEST_CREDITS_PER_RUN = 10**6
     return simulator
+
+
+@pytest.fixture
+def dora(transactional_db):
+    """Somebody rich, whose rows are really committed, so that other processes see them."""
+    return rich_dora()
+
+
+@pytest.fixture
+def rendering(alice):
+    """A run of alice's whose picture is being made, held at 2 credits."""
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    pipeline.advance(workflow.pk)
+    return workflow

@@ -9,27 +9,15 @@ from django.utils import timezone
 
 from credits import ledger
 from credits.ledger import Balance
-from providers.adapters import sandbox
 from providers.base import Job, ProviderError, Reason
 from providers.base import Status as JobStatus
 from providers.models import SandboxJob
 from tests.e2e.test_simulated_providers import assert_exact
 from tests.e2e.test_simulated_providers import finish as finish_all
 from tests.e2e.test_simulated_providers import start as start_at
-from tests.factories import UserFactory
-from tests.pipeline import finish, start
+from tests.pipeline import STILL, finish, render, start
 from workflows import pipeline
 from workflows.models import Asset, Attempt, Transition, Workflow
-
-STILL = {"enhance": False, "resolution": "480p", "seed": 7}
-
-
-@pytest.fixture
-def rendering(alice):
-    """A run of alice's whose picture is being made."""
-    workflow = start(alice, "image-only", "a fox", **STILL)
-    pipeline.advance(workflow.pk)
-    return workflow
 
 
 def look(workflow):
@@ -40,11 +28,6 @@ def look(workflow):
 
 def seconds_until(moment):
     return round((moment - timezone.now()) / datetime.timedelta(seconds=1))
-
-
-def render():
-    while sandbox.render_next():
-        pass
 
 
 # --- Times
@@ -146,9 +129,7 @@ def test_a_job_id_given_to_two_attempts_belongs_to_the_first_and_nobody_pays_twi
 
 @pytest.mark.parametrize("fault", ["goes_backwards", "odd_status", "rate_limited_absurd", "rate_limited_negative"])
 @pytest.mark.parametrize("provider", ["fal", "runway", "google"])
-def test_nonsense_over_http_is_lived_with(outside, provider, fault):
-    dora = UserFactory(username="dora")
-    ledger.grant(dora, 1000, key="rich", reason="test")
+def test_nonsense_over_http_is_lived_with(outside, dora, provider, fault):
     where = "*" if fault.startswith("rate") else f"{provider}.submit"
     outside.faults({"fault": fault, "operation": where, "times": 2})
     workflow = start_at(dora, provider, 1)
@@ -158,9 +139,7 @@ def test_nonsense_over_http_is_lived_with(outside, provider, fault):
     assert_exact(dora)
 
 
-def test_a_providers_clock_that_is_hours_ahead_moves_no_deadline_of_ours(outside):
-    dora = UserFactory(username="dora")
-    ledger.grant(dora, 1000, key="rich", reason="test")
+def test_a_providers_clock_that_is_hours_ahead_moves_no_deadline_of_ours(outside, dora):
     workflow = start_at(dora, "runway", 1)
     deadline = Workflow.objects.get().deadline
     pipeline.advance(workflow.pk)

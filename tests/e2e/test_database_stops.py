@@ -21,9 +21,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 
-from credits import ledger
 from tests.e2e import invariants, scenarios
-from tests.factories import UserFactory
+from tests.factories import rich_dora
 from tests.simulator import Simulator
 from vidgenie.embedded import Server
 from workflows import pipeline
@@ -76,9 +75,7 @@ def providers(simulator: Simulator, settings) -> Simulator:
 
 @pytest.fixture
 def dora(database: Server) -> User:
-    user = UserFactory(username="dora")
-    ledger.grant(user, 10**5, key="rich", reason="test")
-    return user
+    return rich_dora()
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import pytest
 from django.conf import settings as project
 
 import crashpoint
-from credits import ledger
 from providers import crypto, keyring, keys
 from providers.adapters import ADAPTERS
 from providers.base import Adapter
@@ -125,13 +124,6 @@ def outside(outside, settings):
     """Google's Veo as well, which wants a key of its own."""
     settings.PROVIDER_KEYS = settings.PROVIDER_KEYS | {"vertex": outside.service_account()}
     return outside
-
-
-@pytest.fixture
-def dora():
-    user = UserFactory(username="dora")
-    ledger.grant(user, 10**5, key="rich", reason="test")
-    return user
 
 
 def left():

@@ -16,14 +16,13 @@ from credits.policy import Outcome
 from providers.adapters import sandbox
 from providers.base import ProviderError, Reason
 from providers.models import SandboxJob
-from tests.pipeline import finish, run, start
+from tests.pipeline import STILL, finish, run, start
 from workflows import deletion, late, pipeline, settlement, watch
 from workflows.document import status_document
 from workflows.models import Asset, Attempt, Workflow
 
 HALF_SENT = ProviderError(Reason.TIMED_OUT, "no answer", sent=True)
 NOBODY_KNOWS = ProviderError(Reason.LOST, "no way to know")
-STILL = {"enhance": False, "resolution": "480p", "seed": 7}
 
 
 @pytest.fixture

@@ -11,29 +11,18 @@ from PIL import Image
 
 from credits import ledger
 from credits.ledger import Balance
-from providers.adapters import sandbox
 from providers.base import Job, Output, ProviderError, Reason
 from providers.base import Status as JobStatus
 from tests.e2e.test_simulated_providers import finish as finish_all
 from tests.e2e.test_simulated_providers import start as start_at
-from tests.factories import UserFactory
-from tests.pipeline import finish, run, start
+from tests.pipeline import STILL, finish, render, run, start
 from workflows import pipeline
 from workflows.document import status_document
 from workflows.models import Asset, Attempt, Workflow
 
-STILL = {"enhance": False, "resolution": "480p", "seed": 7}
 UNKNOWN = ProviderError(Reason.LOST, "404")
 BAD_GATEWAY = ProviderError(Reason.UNAVAILABLE, "502")
 FULL = OSError(28, "No space left on device")
-
-
-@pytest.fixture
-def rendering(alice):
-    """A run of alice's whose picture is being made, held at 2 credits."""
-    workflow = start(alice, "image-only", "a fox", **STILL)
-    pipeline.advance(workflow.pk)
-    return workflow
 
 
 def look(workflow):
@@ -42,11 +31,6 @@ def look(workflow):
     pipeline.advance(workflow.pk)
     attempt = Attempt.objects.get(step__workflow=workflow)
     return attempt.next_check_at and round((attempt.next_check_at - timezone.now()) / datetime.timedelta(seconds=1))
-
-
-def render():
-    while sandbox.render_next():
-        pass
 
 
 # --- A job that its provider does not know
@@ -185,13 +169,6 @@ def _made_at_once():
 
 
 # --- At providers that misbehave, over HTTP
-
-
-@pytest.fixture
-def dora(outside):
-    user = UserFactory(username="dora")
-    ledger.grant(user, 1000, key="rich", reason="test")
-    return user
 
 
 def jobs(outside, provider):

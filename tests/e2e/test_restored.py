@@ -13,13 +13,12 @@ from providers.base import ProviderError, Reason
 from tests.e2e.test_simulated_providers import assert_exact, finish
 from tests.e2e.test_simulated_providers import start as start_at
 from tests.factories import UserFactory
+from tests.pipeline import STILL, start
 from tests.pipeline import finish as finish_here
-from tests.pipeline import start
 from vidgenie.embedded import bin_dir
 from workflows import pipeline, restored
 from workflows.models import Attempt, Origin, Workflow
 
-STILL = {"enhance": False, "resolution": "480p", "seed": 7}
 NOBODY_KNOWS = ProviderError(Reason.LOST, "no way to know")
 
 

@@ -11,9 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import connections
 from django.db.models.functions import Now
 
-from credits import ledger
 from credits.models import Account, Entry, Hold
-from tests.factories import UserFactory
 from workflows import pipeline
 from workflows.models import Asset, Attempt, Workflow
 
@@ -26,13 +24,6 @@ MODELS = {
     "vertex": ("complete", {"video_model": "vertex/veo-3.1-fast", "duration_seconds": 4}),
     "runway": ("complete", {"video_model": "runway/gen4-turbo", "duration_seconds": 5}),
 }
-
-
-@pytest.fixture
-def dora():
-    user = UserFactory(username="dora")
-    ledger.grant(user, 10**5, key="rich", reason="test")
-    return user
 
 
 def start(user, provider, number):
