@@ -3,6 +3,9 @@ is well. One query, so that a price can be asked for with every change of an opt
 """
 
 import dataclasses
+import datetime
+import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -41,15 +44,32 @@ def sync(**_: Any) -> None:
     Model.objects.exclude(slug__in=[model.slug for model in catalog.MODELS]).update(shipped=False)
 
 
-def _rows(user: "User | None") -> Any:
+_ANYBODY, _ANY_DAY = -1, datetime.date.max  # in the place of a user and of today
+
+
+def _rows(user: "User | None") -> Iterable[Any]:
+    """What there is of each model that may be offered."""
+    statement, values = _statement()
+    known = {_ANYBODY: (user.pk if user else None) or _ANYBODY, _ANY_DAY: timezone.now().date()}
+    return Model.objects.raw(statement, [known.get(value, value) for value in values])
+
+
+@functools.cache
+def _statement() -> tuple[str, tuple[Any, ...]]:
+    """The query of `_rows`. Nearly every page asks it, and it takes Django longer to write than PostgreSQL to answer:
+    so it is written once.
+    """
     keys = ProviderKey.objects.filter(active=True, provider=OuterRef("key_of"))
-    own = keys.filter(owner=user) if user and user.pk else keys.none()
     ill = ProviderHealth.objects.filter(provider=OuterRef("provider"), open_until__gt=Now())
-    return (
-        Model.objects.filter(Q(announced=None) | Q(announced__gt=timezone.now().date()), enabled=True, shipped=True)
+    asked = (
+        Model.objects.filter(Q(announced=None) | Q(announced__gt=_ANY_DAY), enabled=True, shipped=True)
         .annotate(key_of=_key_of())
-        .annotate(platform_key=Exists(keys.filter(owner=None)), own_key=Exists(own), healthy=~Exists(ill))
+        .annotate(platform_key=Exists(keys.filter(owner=None)), own_key=Exists(keys.filter(owner=_ANYBODY)))
+        .annotate(healthy=~Exists(ill))
+        .only("slug", "provider", "price_override")
     )
+    statement, values = asked.query.sql_with_params()
+    return statement, tuple(values)
 
 
 def _key_of() -> Any:

@@ -52,10 +52,17 @@ class MakeForm(forms.Form):
     seed = forms.IntegerField(required=False, label=_("Seed"))
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
-    def __init__(self, user: "User", *args: Any, pricing: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        user: "User",
+        *args: Any,
+        pricing: bool = False,
+        offer: list[catalog.Model] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        self.offer = on_offer(user)
+        self.offer = on_offer(user) if offer is None else offer
         self.pricing = pricing
         self.quote: Quote | None = None
         self.fields["key"].initial = secrets.token_urlsafe(24)
@@ -159,9 +166,8 @@ class MakeForm(forms.Form):
             self.image_asset = self._own_image(data.get("image"))
             stand_in = Asset(kind=Asset.Kind.IMAGE, width=16, height=9) if data["upload"] or self.pricing else None
             prompt = data["prompt"] or ("…" if self.pricing else "")
-            self.quote = pipeline.quote(
-                data["type"], prompt, self._options(), stand_in or self.image_asset, user=self.user
-            )
+            image = stand_in or self.image_asset
+            self.quote = pipeline.quote(data["type"], prompt, self._options(), image, user=self.user, among=self.offer)
         except InvalidInput as invalid:
             self._blame(invalid)
         return data

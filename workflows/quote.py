@@ -64,13 +64,15 @@ def quote(
     image: Asset | None = None,
     *,
     user: "User | None" = None,
+    among: list[catalog.Model] | None = None,
 ) -> Quote:
     """Check a request and price it for a user. Raises InvalidInput with a sentence for each wrong field.
 
-    Options that this type of run has no use for are ignored; unknown ones are refused.
+    `among` is what is on offer to them, where that is known already. Options that this type of run has no use for are
+    ignored; unknown ones are refused.
     """
     stages = _stages(type)
-    raw, among = _known(options), on_offer(user)
+    raw, among = _known(options), on_offer(user) if among is None else among
     errors: dict[str, str] = {}
     text = _collect(errors, lambda: prompts.clean(prompt)) or ""
     if type == Workflow.Type.VIDEO_FROM_IMAGE:

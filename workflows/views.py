@@ -110,7 +110,8 @@ def _priced(request: Visit, form: MakeForm) -> dict[str, Any]:
     quote = form.quote
     if quote is None:
         shown = {field.name: field.value() for field in form if field.name not in ("prompt", "upload")}
-        pricing = MakeForm(request.user, {name: value for name, value in shown.items() if value}, pricing=True)
+        given = {name: value for name, value in shown.items() if value}
+        pricing = MakeForm(request.user, given, pricing=True, offer=form.offer)
         quote = pricing.quote if pricing.is_valid() else None
     account = ledger.balance(request.user)
     left = account.available - quote.credits if quote else None
