@@ -24,7 +24,8 @@ _LOCKS: list[tuple[str, str, str]] = [
     (r"CREATE (UNIQUE )?INDEX", "SHARE", "nothing can be written to the table until the index is made"),
     (r"DROP INDEX CONCURRENTLY", "SHARE UPDATE EXCLUSIVE", ""),
     (r"DROP INDEX", EXCLUSIVE, ""),
-    (r"(CREATE|DROP) TABLE", "", ""),
+    (r"CREATE TABLE", "", ""),
+    (r"DROP TABLE", EXCLUSIVE, ""),
     (r"ALTER TABLE .* VALIDATE CONSTRAINT", "SHARE UPDATE EXCLUSIVE", ""),
     (r"ALTER TABLE .* ADD CONSTRAINT .* NOT VALID", EXCLUSIVE, ""),
     (

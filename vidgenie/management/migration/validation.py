@@ -179,8 +179,8 @@ def _of_a_field(field: Any, found: list[dict[str, Any]]) -> Iterator[tuple[str, 
 
 def _triggers() -> Row:
     """All that is to be known of triggers without the migrations: those that guard the books are in force."""
-    with place.connect(place.live_name()) as link:
-        found = catalog.of(link)["triggers"]
+    connection.ensure_connection()
+    found = catalog.of(connection.connection)["triggers"]
     off = [f"{name} is switched off" for name, text in found.items() if "DISABLED" in text]
     missing = [f"{name} is missing" for name in TRIGGERS if name not in found]
     advice = "Books without their guards can be changed: find out who took them away, and migrate again."
