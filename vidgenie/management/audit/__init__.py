@@ -2,6 +2,8 @@
 
 from importlib import import_module
 
+from vidgenie.management.audit.check import CHECKS, Check
+
 SUBJECTS = (
     "configuration",
     "served",
@@ -18,7 +20,7 @@ SUBJECTS = (
 )
 
 
-def load() -> None:
-    """Have every subject make its checks known."""
-    for name in SUBJECTS:
-        import_module(f"{__name__}.{name}")
+def load() -> list[Check]:
+    """Have every subject make its checks known; all of them, in the order of the subjects."""
+    names = {import_module(f"{__name__}.{name}").__name__: number for number, name in enumerate(SUBJECTS)}
+    return sorted(CHECKS.values(), key=lambda one: names[one.look.__module__])

@@ -13,7 +13,18 @@ from vidgenie.management.audit.check import Seen, Unknown, check
 
 SAMPLE = 2000  # files of a folder that are looked at
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-CODE = ("manage.py", "dev.py", "crashpoint.py", "sql.py", "vidgenie", "workflows", "credits", "providers", "templates", "static")
+CODE = (
+    "manage.py",
+    "dev.py",
+    "crashpoint.py",
+    "sql.py",
+    "vidgenie",
+    "workflows",
+    "credits",
+    "providers",
+    "templates",
+    "static",
+)
 SECRETS = (
     "SECRET_KEY",
     "DATABASE_URL",

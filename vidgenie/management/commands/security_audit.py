@@ -1,7 +1,7 @@
 """Looks for weaknesses in this installation as it is, and says what to do about each."""
 
+import time
 from argparse import ArgumentParser
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from vidgenie import reports
 from vidgenie.embedded import EmbeddedDatabaseError
 from vidgenie.management import audit
-from vidgenie.management.audit.check import CHECKS
+from vidgenie.management.audit.check import Check
 from vidgenie.management.audit.dependencies import Advisories
 from vidgenie.management.audit.traces import Patience
 from vidgenie.management.own_database import own_database
@@ -51,24 +51,24 @@ class Command(ReportCommand):
         if patience <= 0:
             raise CommandError("--patience must be above 0.")
         report.fail_on, Patience.seconds, Advisories.file = fail_on, patience, advisories
-        audit.load()
-        self.say(f"Looking at this installation: {len(CHECKS)} checks. Nothing is changed.")
+        checks = audit.load()
+        self.say(f"Looking at this installation: {len(checks)} checks. What is tried out is taken back.")
         try:
             with own_database():
-                self.look(report)
+                self.look(report, checks)
         except EmbeddedDatabaseError as error:
             raise CommandError(str(error)) from error
 
-    def look(self, report: Report) -> None:
+    def look(self, report: Report, checks: list[Check]) -> None:
         try:
             connection.ensure_connection()
         except DatabaseError as error:
             raise CommandError("The database does not answer: see DATABASE_URL.") from error
-        report.details = {"environment": settings.ENVIRONMENT, "subjects": {}}
-        for number, one in enumerate(CHECKS.values(), 1):
-            self.progress(f"{number}/{len(CHECKS)} {one.title} ...")
-            report.add(one.row())
-        subjects = {row.id.partition(".")[0] for row in report.rows}
-        for subject in sorted(subjects):
-            rows = [row for row in report.rows if row.id.startswith(f"{subject}.")]
-            report.details["subjects"][subject] = dict(Counter(str(row.verdict) for row in rows))
+        report.details = {"environment": settings.ENVIRONMENT, "subjects": {}, "seconds": {}}
+        for number, one in enumerate(checks, 1):
+            self.progress(f"{number}/{len(checks)} {one.title} ...")
+            begun = time.monotonic()
+            row = report.add(one.row())
+            report.details["seconds"][one.id] = round(time.monotonic() - begun, 2)
+            counts = report.details["subjects"].setdefault(row.id.partition(".")[0], {})
+            counts[row.verdict] = counts.get(row.verdict, 0) + 1
