@@ -8,7 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.factories import PASSWORD, UserFactory
+from tests.pictures import picture, sent
 from tests.pipeline import finish, run, start
+from workflows import uploads
 from workflows.models import Workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -52,6 +54,7 @@ def addresses(user):
     failed = run(user, "complete", "a whale #sim:fail@video", **SMALL)
     running = start(user, "complete", "an owl", **SMALL)
     still = made.steps.get(stage="image").asset
+    uploads.upload(user, sent(picture()))
     return {
         "front": "/",
         "create": "/workflows/create/",
@@ -61,6 +64,7 @@ def addresses(user):
         "running": f"/workflows/{running.pk}/",
         "delete": f"/workflows/{made.pk}/delete/",
         "gallery": "/workflows/",
+        "pictures": "/workflows/pictures/",
         "credits": "/credits/",
         "rules": "/credits/rules/",
         "tokens": "/accounts/tokens/",
