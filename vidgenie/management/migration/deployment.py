@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, OperationalError, connections
 from django.db.migrations import Migration
 
 from vidgenie.management.migration import (
@@ -59,6 +59,7 @@ class Deployment:
     accept_loss: bool = False
     accept_blocking: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    moves: moving.Moves = field(default_factory=moving.Moves)
 
     # What can be asked for
 
@@ -184,7 +185,10 @@ class Deployment:
 
     def plan(self) -> Plan:
         with self.timed("plan"):
-            plan = plans.make()
+            try:
+                plan = plans.make()
+            except OperationalError as error:
+                raise place.PlaceError(f"The database does not answer: {place.first_line(error)}") from error
         self.report.details["plan"] = [one.as_dict() for one in plan.migrations]
         names = f"{len(plan.names)} pending: {', '.join(plan.names)}" if plan.names else _NO_ROW
         self.add(Row("plan", "Plan", Verdict.PASS, "every pending migration is read", evidence=names))
@@ -421,8 +425,6 @@ class Deployment:
             yield
         finally:
             self.seconds[phase] = round(self.seconds.get(phase, 0.0) + time.monotonic() - start, 3)
-
-    moves: moving.Moves = field(default_factory=moving.Moves)
 
 
 def full(deployment: str) -> Iterator[Row]:
