@@ -9,7 +9,6 @@ import uuid
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
-from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -61,9 +60,11 @@ class Asset(models.Model):
         return reverse("api:asset-thumbnail", args=[self.pk])
 
     def delete_files(self) -> None:
-        """Take the content out of the storage; the row goes separately."""
+        """Take the content out of the storage, now or as soon as it answers; the row goes separately."""
+        from workflows import tasks
+
         for name in filter(None, (self.file, self.thumbnail)):
-            default_storage.delete(name)
+            tasks.delete_file(name)
 
 
 class Workflow(models.Model):

@@ -1,8 +1,10 @@
 """The queue is a nudge: it may lose or double any message, and nothing changes but latency.
 
-Tasks are named by dotted path and carry an id at most: what they need is in the rows.
+Tasks are named by dotted path and carry an id or a file's name at most: what they need is in the rows.
 """
 
+import datetime
+import logging
 import mmap
 import time
 from collections.abc import Callable, Iterable
@@ -10,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.db import DatabaseError
 from django.db.models import Min
 from django.dispatch import receiver
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 TAKING_ON = 30.0  # seconds in which a task may begin one call after the other; what is left then is handed back
 AT_ONCE = 100  # messages that a schedule sends for what is due
 TELLING = 1.0  # seconds between two notes that work gets done
+DELETED_AGAIN = datetime.timedelta(minutes=10)  # until what could not be deleted is tried again
+
+log = logging.getLogger(__name__)
 
 _told = [0.0]
 stopping = mmap.mmap(-1, 1)  # shared by the processes of a queue that have been forked: 1 when they take on no more
@@ -127,6 +133,18 @@ def longest_wait() -> float:
     """Seconds that the oldest message has been waiting to be taken; 0 when none waits."""
     oldest = OrmQ.objects.aggregate(oldest=Min("lock"))["oldest"]
     return max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0
+
+
+def delete_file(name: str) -> None:
+    """Delete a file of our storage; if that is away, in a while: what somebody has deleted may not stay."""
+    try:
+        default_storage.delete(name)
+    except OSError as error:
+        log.warning("%s could not be deleted, and will be: %s", name, error.strerror or type(error).__name__)
+        later = {"func": "workflows.tasks.delete_file", "args": repr(name), "schedule_type": Schedule.ONCE}
+        Schedule.objects.update_or_create(
+            name=f"delete {name}", defaults={**later, "next_run": timezone.now() + DELETED_AGAIN}
+        )
 
 
 def schedule() -> None:

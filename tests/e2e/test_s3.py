@@ -1,8 +1,10 @@
 """A site that keeps its files in a bucket: whole runs, how they are handed out, and a bucket that is away."""
 
+import ast
 import hashlib
 import io
 from collections import Counter
+from pydoc import locate
 
 import pytest
 import requests
@@ -10,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models.functions import Now
+from django_q.models import Schedule
 
 from credits import ledger
 from credits.ledger import Balance
@@ -151,6 +154,27 @@ def test_what_is_deleted_leaves_the_bucket(bucket, alice):
     names = [(asset := workflow.steps.get().asset).file, asset.thumbnail]
     deletion.delete(workflow)
     assert [name for name in names if bucket.exists(name)] == []
+
+
+def test_what_is_deleted_while_the_bucket_is_away_leaves_it_later(bucket, alice, s3_server):
+    workflow = run(alice, "image-only", "a fox", **STILL)
+    names = [(asset := workflow.steps.get().asset).file, asset.thumbnail]
+    s3_server.gate.always = "SlowDown"
+    deletion.delete(workflow)
+    do_what_is_scheduled()
+    assert Asset.objects.count() == 0
+    s3_server.gate.always = ""
+    assert [bucket.exists(name) for name in names] == [True, True]
+    do_what_is_scheduled()
+    assert [name for name in names if bucket.exists(name)] == []
+    assert not Schedule.objects.filter(name__startswith="delete ").exists()
+
+
+def do_what_is_scheduled():
+    """What django-q does with deletions that wait: their rows go, and their functions are called."""
+    for waiting in Schedule.objects.filter(name__startswith="delete ", schedule_type=Schedule.ONCE):
+        waiting.delete()
+        locate(waiting.func)(ast.literal_eval(waiting.args))
 
 
 # --- A bucket that is away ---------------------------------------------------------------------------------
