@@ -252,7 +252,13 @@ class Content(APIView):
         operation_id="asset_content",
         summary="Get a file",
         parameters=[_DOWNLOAD],
-        responses={(200, "*/*"): OpenApiTypes.BINARY, (206, "*/*"): OpenApiTypes.BINARY},
+        responses={
+            (200, "*/*"): OpenApiTypes.BINARY,
+            (206, "*/*"): OpenApiTypes.BINARY,
+            302: OpenApiResponse(
+                description="The file is at `Location`, for some minutes: ask there, without the token."
+            ),
+        },
     )
     def get(self, request: Request, asset_id: UUID) -> HttpResponseBase:
         """The content; `Range` and `If-None-Match` work."""
