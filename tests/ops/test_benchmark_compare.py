@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from providers import crypto
 from tests.ops.test_reports import complaints
-from vidgenie.management.benchmarks import comparison, results
+from vidgenie.management.benchmarks import comparison, results, suites
 from vidgenie.management.benchmarks.comparison import Movement
 from vidgenie.management.benchmarks.figures import Figure
 from vidgenie.management.benchmarks.suites import Suite
@@ -35,11 +37,17 @@ def measured(seed: int, slower: float = 1.0, runs: int = 10) -> dict[str, Any]:
     return found
 
 
+def quiet(figures: dict[str, Any], others: float = 0.1, again: float = 0.1) -> dict[str, Any]:
+    """A report's details, of a machine of which others took so much."""
+    times = [{"seconds": 5.0, "cpu": {"others": share}} for share in (others, again)]
+    return {"figures": figures, "suites": {"suite": {**times[0], "again": times[1]}}}
+
+
 def movements(slower: float, seeds: range) -> list[Movement]:
     found = []
     for seed in seeds:
         new = measured(1000 + seed, slower)
-        found += [one.movement for one in comparison.compared(measured(seed), new).values()]
+        found += [one.movement for one in comparison.compared(quiet(measured(seed)), quiet(new)).values()]
     return found
 
 
@@ -98,6 +106,14 @@ def test_a_change_that_is_sure_and_small_is_nobodys_concern() -> None:
 def test_what_cannot_be_told_is_unknown(old: dict[str, Any] | None, new: dict[str, Any], why: str) -> None:
     one = comparison.moved(old, new, None)
     assert (one.movement, why in one.why) == (Movement.UNKNOWN, True)
+
+
+@pytest.mark.parametrize("shares", [(0.3, 0.1), (0.1, 0.3)])
+def test_nothing_is_said_of_what_was_measured_on_a_busy_machine(shares: tuple[float, float]) -> None:
+    for old, new in (((0.1, 0.1), shares), (shares, (0.1, 0.1))):
+        found = comparison.compared(quiet(measured(1), *old), quiet(measured(2, 1.5), *new))
+        assert {(one.movement, one.why) for one in found.values()} == {(Movement.UNKNOWN, comparison.BUSY)}
+        assert comparison.row(found, "old.json", True).verdict == "unknown"
 
 
 # Through the command, with a suite whose time the test decides
@@ -195,3 +211,46 @@ def test_failing_on_slower_needs_something_to_compare_with(planted: Any) -> None
     with pytest.raises(CommandError, match="needs --compare"):
         run("--fail-on-slower")
     assert planted.seed == 1
+
+
+@pytest.fixture
+def only_sealing(planted: Any, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Have the command measure what sealing and opening really takes, and nothing else."""
+    if not request.config.getoption("--soak"):
+        pytest.skip("it measures time, so it takes a machine that is not busy. Run it with --soak")
+    monkeypatch.setattr(benchmark, "each", lambda names, quick: ((suites.SUITES[name], None) for name in names))
+
+
+def slowed(act: Any, by: float) -> Any:
+    """The same, taking so much more of the CPU."""
+
+    def slow(*given: Any, **more: Any) -> Any:
+        start = time.process_time()
+        result = act(*given, **more)
+        until = start + (time.process_time() - start) * (1 + by)
+        while time.process_time() < until:
+            pass
+        return result
+
+    return slow
+
+
+def test_real_code_slowed_by_a_fifth_is_seen_and_the_same_code_is_not(
+    only_sealing: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = crypto.Ring.open
+    monkeypatch.setattr(crypto.Ring, "open", slowed(once, 0.0))  # the clock's own time is in both
+    run("--report", "old.json", "--twice")
+    assert run("--compare", "old.json", "--fail-on-slower")[1] != 1
+    monkeypatch.setattr(crypto.Ring, "open", slowed(once, 0.25))
+    text, code = run("--compare", "old.json", "--fail-on-slower")
+    if comparison.BUSY in text:
+        pytest.skip(f"{comparison.BUSY}: nothing could be shown")
+    lines = {line.split()[0]: line for line in text.splitlines() if line.startswith("encryption.")}
+    ends = {name: line.split("%")[-1].strip() for name, line in lines.items()}
+    assert ends == {
+        "encryption.open-1": "worse",
+        "encryption.open-5": "worse",
+        "encryption.seal": "within the noise",
+    }, text
+    assert code == 1

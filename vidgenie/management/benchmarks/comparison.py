@@ -25,6 +25,9 @@ CONFIDENCE = 0.99
 CHANCE = 0.01  # how likely chance may be to sort the runs so
 NOISES = 2.0  # so many times the noise may be seen between two measurements of one program
 DRAWS = 2000
+MOST_FOR_OTHERS = 0.25  # of the machine
+SHORTEST = 1.0  # seconds; of less, nobody can say what others took
+BUSY = "the machine was busy with other things"
 Numbers = NDArray[numpy.float64]
 SAME_MACHINE = ("cpus", "memory_bytes", "system", "python", "django", "postgresql")
 METHOD = (
@@ -65,6 +68,8 @@ def read(path: Path, quick: bool) -> dict[str, Any]:
         whole: dict[str, Any] = json.loads(path.read_bytes())
         for figure in whole["details"]["figures"].values():
             Sample.of(figure), figure["higher_is_better"], figure["value"]
+        for suite in whole["details"]["suites"]:
+            _was_busy(whole["details"], suite)
         was_quick = bool(whole["details"]["quick"])
     except FileNotFoundError as error:
         raise Unreadable("there is no such file") from error
@@ -92,11 +97,27 @@ def differences(old: dict[str, Any], machine: dict[str, Any], settings: dict[str
 
 
 def compared(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Moved]:
-    """Both reports' figures by id; those that only one of them has are unknown."""
-    noise = {**_suite_noise(new)}
-    for suite, more in _suite_noise(old).items():
+    """The figures of both reports' details by id; those that cannot be compared are unknown, with the reason."""
+    before, now = old["figures"], new["figures"]
+    noise = _suite_noise(now)
+    for suite, more in _suite_noise(before).items():
         noise[suite] = max(more, noise.get(suite, 0.0))
-    return {name: moved(old.get(name), figure, noise.get(_suite(name))) for name, figure in new.items()}
+    found = {name: moved(before.get(name), figure, noise.get(_suite(name))) for name, figure in now.items()}
+    return {name: _doubted(one, old, new, _suite(name)) for name, one in found.items()}
+
+
+def _doubted(one: Moved, old: dict[str, Any], new: dict[str, Any], suite: str) -> Moved:
+    """Nothing is said of what was measured while others used the machine: they do not stay the same."""
+    if one.movement == Movement.UNKNOWN or not (_was_busy(old, suite) or _was_busy(new, suite)):
+        return one
+    return replace(one, movement=Movement.UNKNOWN, why=BUSY)
+
+
+def _was_busy(details: dict[str, Any], suite: str) -> bool:
+    """Whether others took much of the machine, the first time or the second."""
+    first = details["suites"].get(suite, {})
+    times = [one for one in (first, first.get("again")) if one]
+    return any(one["seconds"] >= SHORTEST and one["cpu"]["others"] > MOST_FOR_OTHERS for one in times)
 
 
 def moved(old: dict[str, Any] | None, new: dict[str, Any], suite_noise: float | None) -> Moved:
@@ -207,7 +228,8 @@ def row(found: dict[str, Moved], with_what: str, decides: bool) -> Row:
     """Whether anything became worse; it decides where that was asked for."""
     worse = [name for name, one in found.items() if one.movement == Movement.WORSE]
     known = sum(one.movement != Movement.UNKNOWN for one in found.values())
-    verdict = Verdict.FAIL if worse else Verdict.PASS if known else Verdict.UNKNOWN
+    busy = any(one.why == BUSY for one in found.values())
+    verdict = Verdict.FAIL if worse else Verdict.PASS if known and not busy else Verdict.UNKNOWN
     return Row(
         "compare.nothing-worse",
         f"compared with {with_what}",
@@ -217,7 +239,7 @@ def row(found: dict[str, Moved], with_what: str, decides: bool) -> Row:
         unit=f"of {known} figures worse",
         method=METHOD,
         evidence=", ".join(worse),
-        advice="Measure both commits once more, in turns, before you believe it." if worse else "",
+        advice="Measure both commits once more, in turns, on a quiet machine." if worse or busy else "",
     )
 
 
@@ -232,7 +254,8 @@ def table(found: dict[str, Moved]) -> Iterator[str]:
         values = f"{_told(one.before):>9} {_told(one.now):>9} {_percent(one.change):>9}  {span:>19}"
         yield f"{name:{width}}  {values} {_percent(one.noise):>6}  {one.movement}"
     if len(known) < len(found):
-        yield f"{len(found) - len(known)} figures cannot be compared: fewer than {LEAST_RUNS} runs, or not in both."
+        reasons = sorted({one.why for one in found.values() if one.why})
+        yield f"{len(found) - len(known)} figures cannot be compared: {'; '.join(reasons)}."
 
 
 def details(old: dict[str, Any], found: dict[str, Moved], unlike: list[str]) -> dict[str, Any]:

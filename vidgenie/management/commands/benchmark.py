@@ -118,6 +118,8 @@ class Command(ReportCommand):
         report.details["settings"] = results.matters()
         figures = report.details["figures"]
         if again:
+            suite = report.details["suites"][result.suite]
+            suite["again"] = {name: value for name, value in result.details().items() if name in ("seconds", "cpu")}
             for figure in result.figures:
                 if known := figures.get(result.id(figure)):
                     known["again"] = results.thinned(figure.runs)
@@ -130,7 +132,7 @@ class Command(ReportCommand):
 
     def compare(self, report: Report, old: dict[str, Any], name: str, decides: bool) -> None:
         """Say what has moved, and keep it."""
-        found = comparison.compared(old["details"]["figures"], report.details["figures"])
+        found = comparison.compared(old["details"], report.details)
         unlike = comparison.differences(old, machine(), report.details["settings"])
         report.details["compared"] = comparison.details(old, found, unlike)
         report.add(comparison.row(found, name, decides))
