@@ -243,7 +243,8 @@ def without_secrets(text: str) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    known = [settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN, *settings.PROVIDER_KEYS.values()]
+    known: list[str | None] = [settings.SECRET_KEY, settings.METRICS_TOKEN, settings.SENTRY_DSN]
+    known += settings.PROVIDER_KEYS.values()
     known += [settings.DATABASES["default"].get("PASSWORD"), settings.EMAIL_HOST_PASSWORD]  # None where there is none
     known += [settings.BUCKET.get("secret_key"), *settings.ENCRYPTION_KEYS.split(",")]
     return (secret for secret in known if secret and len(secret) >= _WORTH_HIDING)

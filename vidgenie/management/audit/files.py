@@ -13,18 +13,7 @@ from vidgenie.management.audit.check import Seen, Unknown, check
 
 SAMPLE = 2000  # files of a folder that are looked at
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-CODE = (
-    "manage.py",
-    "dev.py",
-    "crashpoint.py",
-    "sql.py",
-    "vidgenie",
-    "workflows",
-    "credits",
-    "providers",
-    "templates",
-    "static",
-)
+CODE = ("vidgenie", "workflows", "credits", "providers", "templates", "static", "locale")
 SECRETS = (
     "SECRET_KEY",
     "DATABASE_URL",
@@ -71,8 +60,9 @@ def backups() -> Iterator[str]:
 
 @check("files.code", "Nobody else may write what is run", "high", "chmod -R go-w on VidGenie's directory.")
 def code() -> Iterator[str]:
-    """Permissions of the program, of its templates and of its virtual environment."""
-    places = [Path(settings.BASE_DIR) / name for name in CODE]
+    """Permissions of the program, of its templates and of what it serves."""
+    home = Path(settings.BASE_DIR)
+    places = [*(home / name for name in CODE), *sorted(home.glob("*.py"))]
     files = [path for place in places for path in (place, *sorted(place.rglob("*")))]
     yield from _open_to(stat.S_IWGRP | stat.S_IWOTH, files)
     yield Seen(f"{len(files)} files")
