@@ -415,6 +415,12 @@ def test_a_page_that_forgot_to_ask_who_it_is_is_named(few, production, monkeypat
     assert "workflows/<uuid:pk>/ by owner: 302 instead of 200" in look("access.callers").evidence
 
 
+def test_nobody_gets_a_mail_of_what_is_tried_out(production, mailoutbox):
+    production.ACCOUNT_EMAIL_VERIFICATION, production.PASSWORD_HASHERS = "mandatory", FAST
+    assert look("served.cookies").verdict == "pass"
+    assert mailoutbox == []
+
+
 def test_strangers_without_a_limit_are_named(production, monkeypatch):
     assert look("throttles.api-strangers").verdict == "pass"
     monkeypatch.setattr("drf_spectacular.views.SpectacularSwaggerSplitView.throttle_classes", [])

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.test import Client
+from django.test import Client, override_settings
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+NO_MAIL = "django.core.mail.backends.dummy.EmailBackend"
 STRANGER = "203.0.113.77"  # of TEST-NET-3: an address of the internet that nobody has
 
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Take back whatever is written inside, and keep the log free of what is provoked."""
+    """Take back whatever is written inside, send no mail, and keep the log free of what is provoked."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with transaction.atomic():
+        with override_settings(EMAIL_BACKEND=NO_MAIL), transaction.atomic():
             try:
                 yield
             finally:
