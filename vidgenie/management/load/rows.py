@@ -80,7 +80,7 @@ def believed(rows: Sequence[Row], phase: Phase, seen: bool) -> Iterator[Row]:
         return
     for row in rows:
         known = row.verdict == Verdict.NOTED
-        yield row if known else replace(row, verdict=Verdict.UNKNOWN, advice=HURRIED if seen else BLIND)
+        yield row if known else replace(row, verdict=Verdict.UNKNOWN, advice=f"See {'generator' if seen else 'proof'}.")
 
 
 # --- The usual load ----------------------------------------------------------------------------------------
