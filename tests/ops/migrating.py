@@ -10,7 +10,7 @@ from pathlib import Path
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connections
-from psycopg import sql
+from psycopg import errors, sql
 
 from credits import ledger
 from providers import crypto, keys, offer
@@ -39,10 +39,15 @@ def populate():
 @contextmanager
 def database(name, template):
     """A copy of another database, with all that deployments made beside it; it is Django's own meanwhile."""
+    connections.close_all()
     with place.maintenance() as link:
         link.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         make = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
-        link.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
+        try:
+            link.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
+        except errors.ObjectInUse:  # an earlier test has left a connection to it
+            template = "template0"
+            link.execute(make.format(sql.Identifier(name), sql.Identifier(template)))
     try:
         with place.at(name):
             if template == "template0":

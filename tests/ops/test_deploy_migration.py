@@ -249,6 +249,8 @@ def test_from_a_deployment_that_others_have_worked_with_there_is_no_silent_way_b
 
 # Killed
 
+LONGER = (Phase.BACKUP, Phase.VALIDATING, Phase.RESTORING)
+
 
 @pytest.mark.parametrize(
     ("which", "phase"),
@@ -262,7 +264,10 @@ def test_from_a_deployment_that_others_have_worked_with_there_is_no_silent_way_b
         ("oneway", Phase.SWAPPING),
     ],
 )
-def test_killed_anywhere_the_next_run_goes_on_or_back(site, plant, monkeypatch, which, phase):
+def test_killed_anywhere_the_next_run_goes_on_or_back(request, which, phase):
+    if phase in LONGER and not request.config.getoption("--soak"):
+        pytest.skip("two deployments more: --soak")
+    site, plant, monkeypatch = map(request.getfixturevalue, ("site", "plant", "monkeypatch"))
     plant(which)
     before, enter = site.sums(), Journal.enter
 
@@ -313,12 +318,15 @@ def test_ctrl_c_in_the_rehearsal_leaves_nothing(site, plant, monkeypatch):
 def test_ctrl_c_between_two_migrations_is_gone_on_from(site, plant, monkeypatch):
     plant("good")
     moved = moving._moved
-    stop = lambda migration, *more: _interrupt() if migration.name == "0002_filled" else moved(migration, *more)  # noqa: E731
+
+    def stopped(executor, plan, choose):
+        return _interrupt() if plan[0][0].name == "0002_filled" else moved(executor, plan, choose)
+
     with monkeypatch.context() as patch:
         patch.setattr(rehearsal, "rehearse", lambda *_: rehearsal.Rehearsed(way_back=True))
-        patch.setattr(moving, "_moved", stop)
+        patch.setattr(moving, "_moved", stopped)
         assert site.run()[0] == 130
-    assert (has_column(), site.journal.doing) == (True, "planted.0001_column")
+    assert (has_column(), site.journal.doing) == (True, "planted.0002_filled")
     code, report = site.run()
     assert (code, report["details"]["migrated"].keys()) == (0, {"planted.0002_filled"}), report["rows"]
 
@@ -370,10 +378,10 @@ def test_a_table_that_is_let_go_in_time_is_migrated(site, plant, monkeypatch):
     holder.execute("BEGIN")
     holder.execute("SELECT 1 FROM workflows_workflow")
 
-    def until_the_second(choose, move):
+    def until_the_second(executor, plan, move):
         if "_site" in place.live_name() and "_copy_" not in place.live_name() and move.tries == 2:
             holder.close()
-        return tried(choose, move)
+        return tried(executor, plan, move)
 
     monkeypatch.setattr(moving, "_tried", until_the_second)
     code, report = site.run()

@@ -23,10 +23,12 @@ from django.db import connection
 
 from credits import ledger
 from tests.ops import migrating
+from vidgenie import tokens
 from vidgenie.management.migration import place, sums
 
 PROJECT = Path(__file__).resolve().parents[2]
 USERS, RUNS, ENTRIES = 10_000, 50_000, 200_000
+PEOPLE = 21  # who ask in turn
 RATE = 10.0  # requests a second
 PAGES = ("/", "/healthz", "/accounts/login/", "/accounts/signup/")
 LARGE = {
@@ -92,7 +94,7 @@ def test_the_numbers_at_size(large, tmp_path):
     with place.connect(name) as link:
         counts = {table: sums.of(link, {table: []}).tables[table].rows for table in TABLES}
     assert list(counts.values()) == [USERS, RUNS, ENTRIES]
-    with site(variables) as base, requests(base, token(name, variables)) as seen:
+    with site(variables) as base, requests(base, bearers(name)) as seen:
         done = deploy(tmp_path, variables)
         back = deploy(tmp_path, variables, "--rollback", "--accept-loss")
     spent, slowest = done["details"]["seconds"], max(seconds for seconds, *_ in seen)
@@ -136,25 +138,24 @@ def site(variables):
             server.terminate()
 
 
-def token(name, variables):
-    """A token of somebody who has runs."""
+def bearers(name):
+    """Tokens of people who have runs and credits."""
     with place.at(name):
-        user = User.objects.filter(username__startswith="soak ").earliest("pk")
-        ledger.grant(user, 1_000_000, key="soak", reason="soak")
-    command = [sys.executable, "manage.py", "create_token", user.username]
-    made = subprocess.run(command, cwd=PROJECT, env=variables, capture_output=True, text=True, check=True)
-    return re.search(r"vg_\w+", made.stdout)[0]
+        people = list(User.objects.filter(username__startswith="soak ").order_by("pk")[:PEOPLE])
+        for user in people:
+            ledger.grant(user, 100_000, key=f"soak:{user.pk}", reason="soak")
+        return [tokens.create(user, "soak")[1] for user in people]
 
 
 @contextmanager
-def requests(base, bearer):
+def requests(base, bearers):
     """Ten requests a second, each at its time however long others take: pages, and runs that are started and read."""
     seen, over, threads = [], threading.Event(), []
 
     def one(number, due):
         address, body = shape(base, number)
         time.sleep(max(due - time.monotonic(), 0))
-        status = asked(address, bearer, body)[1]
+        status = asked(address, bearers[number % PEOPLE], body)[1]
         seen.append((time.monotonic() - due, status, round(due - start, 1)))
 
     start = time.monotonic()

@@ -100,8 +100,9 @@ def back(names: set[str], begin: Begin = lambda migration: None) -> Moves:
 def _all(choose: Choose, begin: Begin, ended: Callable[[], object] = lambda: None) -> Moves:
     moves = Moves()
     with manners():
-        while plan := choose(MigrationExecutor(connection)):
-            moves.done.append(_moved(plan[0][0], choose, begin))
+        while plan := choose(executor := MigrationExecutor(connection)):
+            begin(plan[0][0])
+            moves.done.append(_moved(executor, plan, choose))
             ended()
     return moves
 
@@ -124,25 +125,21 @@ def _last(executor: MigrationExecutor, names: set[str]) -> Steps:
     return [(undo[-1], True)] if undo else []
 
 
-def _moved(migration: Migration, choose: Choose, begin: Begin) -> Move:
+def _moved(executor: MigrationExecutor, plan: Steps, choose: Choose) -> Move:
+    ((migration, _),) = plan
     move = Move(f"{migration.app_label}.{migration.name}")
-    begin(migration)
     for move.tries in range(1, TRIES + 1):
         started = time.monotonic()
-        if _tried(choose, move):
+        if _tried(executor, plan, move):
             move.seconds = time.monotonic() - started
             return move
         time.sleep(PAUSES[min(move.tries, len(PAUSES)) - 1])
+        plan = choose(executor := MigrationExecutor(connection))  # anew: Django adds operations to what it applies
     raise Stuck(f"{move.migration} did not get its lock in {TRIES} tries. {holders()}".strip())
 
 
-def _tried(choose: Choose, move: Move) -> bool:
-    """One try at the next migration; False when somebody else held a lock for too long.
-
-    It is loaded anew for each try: Django adds operations to what it is about to apply.
-    """
-    executor = MigrationExecutor(connection)
-    plan = choose(executor)
+def _tried(executor: MigrationExecutor, plan: Steps, move: Move) -> bool:
+    """One try at a migration; False when somebody else held a lock for too long."""
     ((migration, backwards),) = plan
     if not migration.atomic:
         _clear_away(migration)
