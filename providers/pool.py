@@ -12,6 +12,7 @@ from django.db import connection, connections
 
 PATIENCE = 15.0  # seconds to wait for a connection, before that is an OperationalError
 FRESH = 1.0  # seconds after it was used in which a connection is taken for good without asking PostgreSQL
+PREPARED = 3  # times that a connection is asked the same before PostgreSQL keeps how it answers
 ANEW = 15.0  # seconds in which the pool tries again to connect, at growing distances; then whoever asks does
 
 
@@ -43,6 +44,7 @@ def share(size: int) -> None:
         "connection_class": _Connection,
         "reset": _Connection.note_use,
     }
+    database["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": PREPARED}
 
 
 def is_shared() -> bool:

@@ -60,6 +60,15 @@ def test_a_connection_is_asked_whether_it_is_well_unless_it_was_used_just_now(sh
     assert len(asked) == times
 
 
+def test_postgresql_keeps_how_it_answers_what_is_asked_again_and_again(shared):
+    connection.close()
+    for name in ("alice", "bob", "sam", "dora", "eve"):
+        User.objects.filter(username=name).exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%auth_user%'")
+        assert cursor.fetchone() == (1,)
+
+
 def test_who_holds_a_connection_while_waiting_keeps_others_from_work(shared):
     connection.pool.open()
     held = [connection.pool.getconn() for _ in range(SIZE)]
