@@ -16,6 +16,8 @@ def meet(first: Callable[[], Any], second: Callable[[], Any]) -> list[Any]:
 
     def run_second() -> None:
         try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = 0")  # how long a busy machine has it wait is nobody's business
             came.append(second())
         finally:
             connection.close()

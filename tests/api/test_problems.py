@@ -30,7 +30,7 @@ def test_an_unknown_address_elsewhere_is_still_a_page(client, db):
 @pytest.mark.parametrize(
     ("method", "path"),
     [("get", EXECUTE), ("delete", EXECUTE), ("post", "/api/workflow/status"), ("get", "/api/workflow/cancel"),
-     ("put", "/api/credits"), ("get", "/api/assets"), ("patch", "/api/models")],
+     ("put", "/api/credits"), ("put", "/api/assets"), ("patch", "/api/models")],
 )  # fmt: skip
 def test_another_method_is_a_problem(api, method, path):
     response = getattr(api, method)(path)
