@@ -5,6 +5,7 @@ A second server that leaks on purpose has to be caught, or the first one's clean
 
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
+from vidgenie.door import LINGER
 from vidgenie.management.benchmarks.rig import wait
 from vidgenie.management.load import one_worker
 from vidgenie.management.load.generator import Plan
@@ -97,7 +99,8 @@ def _block(site: Installation, port: int, number: int) -> Plan:
 
 
 def _note(found: Look, file: Path) -> None:
-    """Have the server tidy up and tell."""
+    """Have the server tidy up and tell, when the last connections are closed."""
+    time.sleep(2 * LINGER)
     before = _told(file)
     psutil.Process(before[-1]["pid"]).send_signal(one_worker.TELL)
     wait(lambda: len(_told(file)) > len(before), 30, "the web server has not told its memory")
