@@ -18,9 +18,9 @@ REQUEST = {"type": "complete", "prompt": "a fox crossing a frozen lake at dawn"}
 LOOK = 0.1  # seconds between two looks at the status; each costs the machine that is measured
 BAR = 15.0  # seconds; the aim is 6
 METHOD = (
-    "POST /api/workflow/execute for a 5 s 720p video (480p in the short form) of the sandbox, which really draws and films "
-    f"on this machine, until its status is succeeded; one run after another, status asked every {LOOK} s, the first run "
-    "left out."
+    "POST /api/workflow/execute for a 5 s 720p video (480p in the short form) of the sandbox, which really draws and "
+    f"films on this machine, until its status is succeeded; one run after another, status asked every {LOOK} s, the "
+    "first run left out."
 )
 
 
