@@ -246,7 +246,7 @@ def test_real_code_slowed_by_a_fifth_is_seen_and_the_same_code_is_not(
     assert run("--compare", "old.json", "--fail-on-slower")[1] != 1
     monkeypatch.setattr(
         crypto.Ring, "open", slowed(once, 0.7)
-    )  # of what is inside the clock, a good fifth of the whole
+    )  # of what the clock sees: a fifth in all
     text, code = run("--compare", "old.json", "--fail-on-slower")
     if comparison.BUSY in text:
         pytest.skip(f"{comparison.BUSY}: nothing could be shown")
