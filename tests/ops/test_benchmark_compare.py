@@ -244,9 +244,7 @@ def test_real_code_slowed_by_a_fifth_is_seen_and_the_same_code_is_not(
     monkeypatch.setattr(crypto.Ring, "open", slowed(once, 0.0))  # the clock's own time is in both
     run("--report", "old.json", "--twice")
     assert run("--compare", "old.json", "--fail-on-slower")[1] != 1
-    monkeypatch.setattr(
-        crypto.Ring, "open", slowed(once, 0.7)
-    )  # of what the clock sees: a fifth in all
+    monkeypatch.setattr(crypto.Ring, "open", slowed(once, 0.7))  # of what the clock sees: a fifth in all
     text, code = run("--compare", "old.json", "--fail-on-slower")
     if comparison.BUSY in text:
         pytest.skip(f"{comparison.BUSY}: nothing could be shown")
