@@ -81,10 +81,12 @@ class Report:
     """The rows of one command's run, and where and when it ran.
 
     `fail_on` is the lowest severity that decides (""; every row does). `details` is what this kind has beyond rows.
+    `partial`: less was asked for than the command shows without arguments, so it is good for a look and no proof.
     """
 
     kind: str
     fail_on: str = ""
+    partial: bool = False
     rows: list[Row] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -120,6 +122,7 @@ class Report:
             "machine": machine(),
             "outcome": self.outcome,
             "fail_on": self.fail_on,
+            "partial": self.partial,
             "rows": [asdict(row) for row in self.rows],
             "details": self.details,
         }
@@ -263,6 +266,7 @@ class Found:
     version: str
     commit: str | None
     uncommitted: bool | None
+    partial: bool
     rows: list[dict[str, Any]]
 
     def of(self, verdict: Verdict) -> list[str]:
@@ -301,7 +305,8 @@ def _found(whole: dict[str, Any]) -> Found:
     told = outcome([(row["verdict"], row["severity"]) for row in whole["rows"]], whole["fail_on"])
     if finished.tzinfo is None or whole["outcome"] != told:
         raise ValueError("its outcome is not what its rows come to" if finished.tzinfo else "its time has no zone")
-    for name, kinds in (("version", str), ("commit", str | None), ("uncommitted", bool | None)):
+    for name, kinds in (("version", str), ("commit", str | None), ("uncommitted", bool | None), ("partial", bool)):
         if not isinstance(whole[name], kinds):
             raise TypeError(name)
-    return Found(whole["kind"], told, finished, whole["version"], whole["commit"], whole["uncommitted"], rows)
+    about = {name: whole[name] for name in ("version", "commit", "uncommitted", "partial")}
+    return Found(whole["kind"], told, finished, rows=rows, **about)

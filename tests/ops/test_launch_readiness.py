@@ -80,6 +80,7 @@ def test_its_own_report_is_as_its_schema_says():
         ({"commit": None}, "0 min old; it does not say of which commit it is"),
         ({"uncommitted": True}, "0 min old; files differed from the commit when it was written"),
         (failing("fail"), "0 min old; fail: slow"),
+        ({"partial": True}, "0 min old; it is of a part, by an option that shortens it"),
         ({"kind": "performance"}, "benchmark-report.json: it is no report of the kind benchmark"),
     ],
 )

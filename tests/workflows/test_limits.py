@@ -100,9 +100,9 @@ def test_trying_again_counts_as_one_more(alice, two_at_once):
 def test_the_time_to_come_back_is_when_the_first_will_probably_end(alice, two_at_once):
     first = runs(alice)[0]
     Step.objects.update(model="a model of yesterday's")  # taken to need a minute
-    assert refused(lambda: runs(alice)).retry_after == 60
+    assert refused(lambda: runs(alice)).retry_after == pytest.approx(60, abs=4)
     Step.objects.filter(workflow=first).update(status="running", started=Now() - datetime.timedelta(seconds=9))
-    assert refused(lambda: runs(alice)).retry_after == 51
+    assert refused(lambda: runs(alice)).retry_after == pytest.approx(51, abs=4)
 
 
 def test_who_should_have_ended_long_ago_is_not_asked_after_at_once(alice, two_at_once):
@@ -117,7 +117,8 @@ def test_who_should_have_ended_long_ago_is_not_asked_after_at_once(alice, two_at
 def test_one_run_too_many_in_a_day_is_refused_until_the_oldest_is_a_day_old(alice, two_a_day):
     happened(runs(alice)[0], ago=21)
     refusal = refused(lambda: runs(alice))
-    assert (refusal.code, refusal.limit, refusal.retry_after) == ("too_many_today", 2, 3 * 3600)
+    assert (refusal.code, refusal.limit) == ("too_many_today", 2)
+    assert refusal.retry_after == pytest.approx(3 * 3600, abs=30)
     assert str(refusal).replace("\N{NO-BREAK SPACE}", " ") == (
         "You have started 2 runs in the last 24 hours, and no more may be. The next can start in 3 hours."
     )
@@ -134,7 +135,7 @@ def test_with_more_than_the_limit_as_many_as_there_are_too_many_must_grow_old(al
     for ago, run in zip((23, 22, 20), runs(alice, 3), strict=True):
         happened(run, ago)
     settings.WORKFLOWS_PER_DAY_PER_USER = 2
-    assert refused(lambda: runs(alice)).retry_after == 2 * 3600
+    assert refused(lambda: runs(alice)).retry_after == pytest.approx(2 * 3600, abs=30)
 
 
 def test_each_time_a_run_is_tried_again_it_counts(alice, two_a_day):
@@ -144,7 +145,7 @@ def test_each_time_a_run_is_tried_again_it_counts(alice, two_a_day):
     pipeline.retry(run.pk)
     Transition.objects.filter(new="pending", stage="").update(at=Now() - datetime.timedelta(hours=18))
     pipeline.cancel(run.pk)
-    assert refused(lambda: pipeline.retry(run.pk)).retry_after == 4 * 3600
+    assert refused(lambda: pipeline.retry(run.pk)).retry_after == pytest.approx(4 * 3600, abs=30)
     happened(run, ago=25)
     assert pipeline.retry(run.pk).status == "pending"
 

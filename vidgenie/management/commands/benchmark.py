@@ -60,6 +60,8 @@ class Command(ReportCommand):
             require_writable_page(html)
         old = known(compare, quick) if compare else None
         options["twice"] |= bool(compare)
+        usual = set(USUAL) <= set(chosen(options["suite"], quick)) and options["providers"] == "simulated"
+        report.partial = quick or not usual or options["hurry"] != 1
         report.details = {
             "quick": quick,
             "providers": options["providers"],

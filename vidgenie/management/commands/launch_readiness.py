@@ -24,7 +24,8 @@ TARGET = "passed, of this commit, at most {days} days old"
 
 class Command(ReportCommand):
     help = """Reads the five reports and says READY or NOT READY, with every reason and the age of each report. A report
-    that is missing, unreadable, too old (REPORT_MAX_AGE_DAYS), of another commit, failed or unknown is a reason."""
+    that is missing, unreadable, too old (REPORT_MAX_AGE_DAYS), of another commit, of a part, failed or unknown is a
+    reason."""
     kind = "launch-readiness"
     requires_system_checks = ()
 
@@ -73,6 +74,7 @@ def judged(path: Path, kind: str, running: dict[str, Any]) -> tuple[Row, timedel
         return verdict(kind, [f"{path.name}: {error}"], []), None
     age = datetime.now(UTC) - found.finished
     against = [*bad_age(age), *bad_outcome(found, Verdict.FAIL), *other_program(found, running)]
+    against += ["it is of a part, by an option that shortens it"] if found.partial else []
     return verdict(kind, against, bad_outcome(found, Verdict.UNKNOWN), age), age
 
 

@@ -43,6 +43,7 @@ class Command(ReportCommand):
 
     def fill(self, report: Report, **options: Any) -> None:
         lengths, chosen = lengths_of(**options), chosen_of(**options)
+        report.partial = options["quick"] or chosen != PHASES or lengths != WHOLE
         people, runs = (40, 20) if options["quick"] else (PEOPLE, RUNS)
         report.details = {"settings": settings_of(lengths, chosen, people, runs, options["quick"]), "database": {}}
         report.details |= {"phases": {}, "leak": {}}
