@@ -105,7 +105,7 @@ def test_a_trial_makes_renders_shorter_and_leaves_their_spread() -> None:
 
 def test_shares_of_what_is_bearable_are_judged_and_so_are_looks() -> None:
     renders = [inflight.Render(seconds=100, lag=lag, delivered=lag + 1, looks=3) for lag in (1.0, 6.0)]
-    late, looks = figures(inflight._noticing(inflight.Pass(renders, 2, 1.0, 1.0, 1.0), 6, "warm", judged=True))
+    late, looks = figures(inflight._noticing(inflight.Pass(renders, 2, 1.0, 1.0), 6, "warm", judged=True))
     assert (late.value, late.verdict, looks.value, looks.runs) == (1.2, "fail", 3, (3, 3))
 
 
