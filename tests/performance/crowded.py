@@ -7,9 +7,12 @@ from typing import Any
 
 import django
 
+from vidgenie import door
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vidgenie.settings")
 django.setup()
 
+door.PATIENCE = 600.0  # how long a busy machine has somebody wait decides nothing here
 GATE = Path(os.environ["TEST_GATE"])
 
 
