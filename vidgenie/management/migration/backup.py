@@ -70,12 +70,12 @@ def take(directory: Path, deployment: str) -> Manifest:
     path = directory / f"{database}-{now:%Y%m%dT%H%M%SZ}-{deployment}.json"
     partial = path.with_suffix(f".dump{PARTIAL}")
     try:
-        with _snapshot(database) as (link, exported):
+        with _snapshot(database) as (link, exported, written):
             program = place.program("pg_dump", link.info.server_version)
             risen = sums.sequences(link)  # before the dump reads them, which may only find them higher
             with place.running(program, database, [*_HOW, "--snapshot", exported, "--file", str(partial)]):
                 facts = _facts(link)
-            facts["sums"].sequences = risen
+            facts["sums"].sequences, facts["sums"].written = risen, written
         _sync(partial)
         facts |= {"path": path, "database": database, "deployment": deployment, "taken": now.isoformat()}
         made = _manifest(partial, facts)
@@ -88,12 +88,15 @@ def take(directory: Path, deployment: str) -> Manifest:
 
 
 @contextmanager
-def _snapshot(database: str) -> Iterator[tuple[place.Connection, str]]:
-    """A moment of the database, for as long as the block lasts, and its name for others who want to see the same."""
+def _snapshot(database: str) -> Iterator[tuple[place.Connection, str, dict[str, int]]]:
+    """A moment of the database, for as long as the block lasts, its name for others who want to see the same, and what
+    had been written before it.
+    """
     with place.connect(database) as link:
+        written = sums.written(link)  # what is written while the checksums are made was written after them
         link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         ((exported,),) = link.execute("SELECT pg_export_snapshot()").fetchall()
-        yield link, str(exported)
+        yield link, str(exported), written
 
 
 def _facts(link: place.Connection) -> dict[str, Any]:

@@ -84,12 +84,17 @@ def of(link: Connection, only: Columns | None = None) -> Sums:
     there, keys = columns(link), dict(link.execute(_KEYS).fetchall())
     wanted = there if only is None else _both(there, only)
     tables = {name: _table(link, name, wanted[name], keys.get(name, [])) for name in wanted}
-    return Sums(tables, sequences(link), {name: int(count) for name, count in link.execute(_WRITTEN)})
+    return Sums(tables, sequences(link), written(link))
 
 
 def sequences(link: Connection) -> dict[str, int]:
     """Where every sequence stands now: sequences know no snapshots, and only rise."""
     return {name: int(value) for name, value in link.execute(_SEQUENCES)}
+
+
+def written(link: Connection) -> dict[str, int]:
+    """How many rows of each table have been changed or deleted until now: these counts know no snapshots either."""
+    return {name: int(count) for name, count in link.execute(_WRITTEN)}
 
 
 def columns(link: Connection) -> Columns:

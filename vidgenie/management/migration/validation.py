@@ -297,7 +297,7 @@ def _changed(expected: Expected) -> tuple[list[str], bool]:
         for table in sorted({one.table for one in found if one.table in now.tables}):
             columns = [name for name in now.tables[table].columns if not expected.is_meant(Difference(table, name))]
             moved = sums.moved(before, live, table, columns)
-            others = now.written.get(table, 0) - sums_before.written.get(table, 0) - expected.ours[table]
+            others = sums.written(live).get(table, 0) - sums_before.written.get(table, 0) - expected.ours[table]
             more += _beyond(table, moved, others)
     return wrong + more, bool(more) and not wrong
 
