@@ -12,7 +12,6 @@ from vidgenie.management.benchmarks import naive, past, usage
 from vidgenie.management.benchmarks.figures import Figure, spread
 from vidgenie.management.benchmarks.rig import Rig, rig, succeeded, unfinished, wait
 from workflows.models import Attempt
-from workflows.quote import Quote
 
 LONG, SHORT = "600:0.1", "120:0.1"  # seconds that renders take, median and sigma of a lognormal distribution
 LONG_MODEL, SHORT_MODEL = "runway/gen4.5", "runway/gen4-turbo"
@@ -95,21 +94,12 @@ def _passed(on: Rig, runs: int, model: str, renders: str, pause: float = 0.0) ->
     on.control("renders", {"median": took.median, "sigma": took.sigma})
     with on.worker() as worker, usage.Memory(worker).watched() as memory:
         before, start = usage.cpu(worker), time.monotonic()
-        ids = _started(on, runs, on.quote("video-from-image", model), pause)
+        ids = on.start(runs, on.quote("video-from-image", model), pause)
         most = _seen_through(on)
         cores = (usage.cpu(worker) - before) / (time.monotonic() - start)
     succeeded(ids)
     mine = Attempt.objects.filter(step__workflow__in=ids)
     return Pass(_renders(on, mine), most, memory.most, cores)
-
-
-def _started(on: Rig, runs: int, quote: Quote, pause: float) -> list[Any]:
-    """Start so many, one each `pause` seconds or as fast as it goes; their ids."""
-    ids, begun = [], time.monotonic()
-    for number in range(runs):
-        time.sleep(max(0.0, begun + number * pause - time.monotonic()))
-        ids.append(on.start_one(number, quote).pk)
-    return ids
 
 
 def _seen_through(on: Rig) -> int:

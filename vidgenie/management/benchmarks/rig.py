@@ -153,9 +153,13 @@ class Rig:
         options = {**MODELS, "video_model": video_model, "duration_seconds": 5, "seed": 7, **more}
         return pipeline.quote(type, "a fox crossing a frozen lake", options, image, user=self.people[0])
 
-    def start(self, count: int, quote: Quote) -> list[Any]:
-        """Start so many runs, spread over the people; their ids."""
-        return [self.start_one(number, quote).pk for number in range(count)]
+    def start(self, count: int, quote: Quote, pause: float = 0.0) -> list[Any]:
+        """Start so many runs, spread over the people, one each `pause` seconds or as fast as it goes; their ids."""
+        ids, begun = [], time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, begun + number * pause - time.monotonic()))
+            ids.append(self.start_one(number, quote).pk)
+        return ids
 
     def start_one(self, number: int, quote: Quote) -> Workflow:
         """Start one run; each has a prompt of its own, by which the simulator's books would show a double."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psutil  # type: ignore[import-untyped]
 from django.db import connection
@@ -19,8 +19,12 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 
 def cpu(process: psutil.Process) -> float:
     """CPU seconds of a family so far, of members that have ended too."""
+    return _used(family(process))
+
+
+def _used(members: list[psutil.Process]) -> float:
     total = 0.0
-    for member in family(process):
+    for member in members:
         with contextlib.suppress(psutil.NoSuchProcess):
             times = member.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
@@ -32,10 +36,7 @@ _buried = [0.0]
 
 def bury(members: list[psutil.Process]) -> None:
     """Note what these have used, before they are killed together: nobody will have waited for the last of them."""
-    for member in members:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times = member.cpu_times()
-            _buried[0] += times.user + times.system + times.children_user + times.children_system
+    _buried[0] += _used(members)
 
 
 def buried() -> float:
@@ -73,26 +74,40 @@ def database() -> psutil.Process | None:
     return server if server and "postgres" in server.name() else None
 
 
+@contextlib.contextmanager
+def regularly(look: Callable[[], None], every: float) -> Iterator[None]:
+    """Have a thread look now and then, every so many seconds, inside the block."""
+    over = threading.Event()
+
+    def watch() -> None:
+        try:
+            while not over.is_set():
+                look()
+                over.wait(every)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=watch, name="watching", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 class Memory:
     """The most that a family has been seen to take."""
 
     def __init__(self, process: psutil.Process, every: float = 2.0) -> None:
         self.process, self.every = process, every
         self.most = 0.0
-        self._over = threading.Event()
 
     @contextlib.contextmanager
     def watched(self) -> Iterator["Memory"]:
         """Look at it now and then inside the block."""
-        thread = threading.Thread(target=self._watch, name="memory", daemon=True)
-        thread.start()
-        try:
+        with regularly(self._look, self.every):
             yield self
-        finally:
-            self._over.set()
-            thread.join()
 
-    def _watch(self) -> None:
-        while not self._over.is_set():
-            self.most = max(self.most, megabytes(self.process))
-            self._over.wait(self.every)
+    def _look(self) -> None:
+        self.most = max(self.most, megabytes(self.process))

@@ -1,7 +1,6 @@
 """What every process of the installation takes while it is under load: memory, open files, connections, over time."""
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -51,22 +50,18 @@ class Watch:
         self.series: dict[int, Series] = {}
         self.connections: dict[str, list[tuple[float, int]]] = {}
         self.begun = time.monotonic()
-        self._over = threading.Event()
         self._before = self._cpu()
         self.cpu: dict[str, float] = {}
 
     @contextlib.contextmanager
     def watched(self) -> Iterator["Watch"]:
         """Look inside the block; afterwards `cpu` has the CPU seconds of each part."""
-        thread = threading.Thread(target=self._watch, name="watching", daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            now = self._cpu()
-            self.cpu = {part: now[part] - before for part, before in self._before.items()}
-            self._over.set()
-            thread.join()
+        with usage.regularly(self._look, self.every):
+            try:
+                yield self
+            finally:
+                now = self._cpu()
+                self.cpu = {part: now[part] - before for part, before in self._before.items()}
 
     def most(self, part: str) -> float:
         """The most megabytes that one process of a part had."""
@@ -91,14 +86,6 @@ class Watch:
 
     def _cpu(self) -> dict[str, float]:
         return {part: usage.cpu(process) for part, process in self.parts.items()}
-
-    def _watch(self) -> None:
-        try:
-            while not self._over.is_set():
-                self._look()
-                self._over.wait(self.every)
-        finally:
-            connection.close()
 
     def _look(self) -> None:
         at = round(time.monotonic() - self.begun, 1)

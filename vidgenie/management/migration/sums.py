@@ -41,7 +41,9 @@ class Table:
 
 @dataclass
 class Sums:
-    """A whole database. `written` is how many rows others have changed or deleted so far, as PostgreSQL counts."""
+    """A whole database. `written` is how many rows had been changed or deleted before, as PostgreSQL counts; whoever
+    compares with these sums later fills it in.
+    """
 
     tables: dict[str, Table]
     sequences: dict[str, int]
@@ -84,7 +86,7 @@ def of(link: Connection, only: Columns | None = None) -> Sums:
     there, keys = columns(link), dict(link.execute(_KEYS).fetchall())
     wanted = there if only is None else _both(there, only)
     tables = {name: _table(link, name, wanted[name], keys.get(name, [])) for name in wanted}
-    return Sums(tables, sequences(link), written(link))
+    return Sums(tables, sequences(link))
 
 
 def sequences(link: Connection) -> dict[str, int]:
