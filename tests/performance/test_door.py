@@ -51,7 +51,9 @@ def site(tmp_path):
     command = [part.replace("vidgenie.wsgi", "tests.performance.crowded") for part in web_server("127.0.0.1", port)]
     folder = command[command.index("--chdir") + 1]
     variables = os.environ | {"TEST_GATE": str(gate), "PYTHONPATH": folder, "VIDGENIE_ENVIRONMENT": "test"}
-    process = subprocess.Popen([*command, "--workers", "1", "--threads", "2"], env=variables, cwd=folder)
+    process = subprocess.Popen(
+        [*command, "--workers", "1", "--threads", "2", "--keep-alive", "600"], env=variables, cwd=folder
+    )
     try:
         deadline = time.monotonic() + 60
         while not up(port):
