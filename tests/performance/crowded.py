@@ -17,7 +17,9 @@ GATE = Path(os.environ["TEST_GATE"])
 
 
 def application(environ: Any, start_response: Any) -> list[bytes]:
-    """Wait for the gate, then say which path was asked."""
+    """Wait for the gate, then say which path was asked; a file beside the gate tells that a thread has taken it."""
+    if environ["PATH_INFO"] != "/healthz":
+        GATE.with_name("taken" + environ["PATH_INFO"].replace("/", "-")).touch()
     while environ["PATH_INFO"] != "/healthz" and not GATE.exists():
         time.sleep(0.01)
     body = environ["PATH_INFO"].encode()
