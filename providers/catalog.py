@@ -130,20 +130,22 @@ def by_price(models: Iterable[Model]) -> list[Model]:
     return sorted(models, key=lambda model: (model.kind, model.provider == "sandbox", price(model), model.slug))
 
 
+def find(slug: str) -> Model | None:
+    """The model with this slug, live or not; None for one that a release has dropped, say, while runs asked for it."""
+    return next((model for model in MODELS if model.slug == slug), None)
+
+
 def get(slug: str) -> Model:
     """The model with this slug, live or not; raises UnknownModel."""
-    for model in MODELS:
-        if model.slug == slug:
-            return model
+    if model := find(slug):
+        return model
     raise UnknownModel(f"There is no model {slug!r}.")
 
 
 def expected_seconds(slug: str) -> float:
     """How long a model usually takes; a minute for one we no longer know, whose runs are looked after all the same."""
-    try:
-        return get(slug).expected_seconds
-    except UnknownModel:
-        return 60.0
+    model = find(slug)
+    return model.expected_seconds if model else 60.0
 
 
 def choose(

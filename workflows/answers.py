@@ -225,15 +225,19 @@ def _end_attempt(workflow: Workflow, attempt: Attempt, status: Status, reason: s
 
 
 def new_attempt(workflow: Workflow, step: Step, prompt: str, *, number: int) -> Attempt:
-    """A new attempt, due at once, not saved yet; all that decides what is asked and paid is frozen on it."""
+    """A new attempt, due at once, not saved yet; all that decides what is asked and paid is frozen on it.
+
+    One of a model that a release has dropped has no endpoint, and is given up before it is sent.
+    """
+    model = catalog.find(step.model)
     return Attempt(
         step=step,
         number=number,
         user_id=workflow.user_id,
         provider=step.provider,
         model=step.model,
-        endpoint=catalog.get(step.model).endpoint,
-        key_id=keys.chosen(step.provider, workflow.user if step.own_key else None),
+        endpoint=model.endpoint if model else "",
+        key_id=keys.chosen(step.provider, workflow.user if step.own_key else None) if model else None,
         prompt=prompt,
         options=workflow.options,
         price=step.price,

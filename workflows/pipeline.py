@@ -37,6 +37,7 @@ from workflows import (
     limits,
     line,
     settlement,
+    succession,
     tasks,
 )
 from workflows.models import Asset, Attempt, Step, Workflow
@@ -160,10 +161,12 @@ def advance(workflow_id: UUID | str, may_go_on: Callable[[calls.Call], bool] = l
         _advance(attempt, may_go_on)
 
 
-def advance_next(may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
-    """Do all that is due for the workflow whose turn it is to be submitted, if there is one."""
-    for attempt in claims.take(1, [Phase.SUBMIT]):
+def advance_next(may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> bool:
+    """Do all that is due for the workflow whose turn it is to be submitted; whether there was one."""
+    taken = claims.take(1, [Phase.SUBMIT])
+    for attempt in taken:
         _advance(attempt, may_go_on)
+    return bool(taken)
 
 
 def _advance(attempt: Attempt, may_go_on: Callable[[calls.Call], bool] = lambda call: True) -> None:
@@ -406,8 +409,8 @@ def _next_call(workflow: Workflow, attempt: Attempt) -> calls.Call | None:
     if workflow.deadline < workflow.now:
         answers.fail(workflow, attempt, Reason.TIMED_OUT, attempt.detail)
         return None
-    if attempt.phase == Phase.SUBMIT and not catalog.get(attempt.model).is_live:
-        following = answers.give_up(workflow, attempt, Reason.RETIRED, "its day has passed", proven=True)
+    if attempt.phase == Phase.SUBMIT and (detail := _gone(attempt.model)):
+        following = answers.give_up(workflow, attempt, Reason.RETIRED, detail, proven=True)
         return _next_call(workflow, following) if following else None
     if attempt.phase == Phase.SUBMIT and (place := line.enter(attempt)):
         attempt.next_check_at = workflow.now + line.patience(place)
@@ -443,6 +446,14 @@ _CALLS: dict[Phase, type[calls.Call]] = {
 
 
 _DRAWN = "id = (SELECT asset_id FROM workflows_step WHERE workflow_id = %s AND stage = 'image')"
+
+
+def _gone(slug: str) -> str:
+    """Why nothing can be asked of this model any more; "" when something can."""
+    model = catalog.find(slug)
+    if model is None:
+        return "it is not in the catalog any more"
+    return "" if model.is_live else "its day has passed"
 
 
 def _enter(workflow: Workflow, step: Step) -> Asset | None:
@@ -518,7 +529,7 @@ def retry(workflow_id: UUID | str) -> Workflow:
             raise NotRetryable(_("Only a run that failed or was canceled can be tried again."))
         steps = list(workflow.steps.all())
         missing = settlement.missing(steps)
-        _require_models(missing)
+        _require_models(workflow, missing)
         ledger.hold(workflow.user, settlement.unpaid(steps), reference=workflow.reference)
         _reopen(workflow, missing)
         written = next((step.text for step in steps if step.text), workflow.prompt)
@@ -529,9 +540,10 @@ def retry(workflow_id: UUID | str) -> Workflow:
     return workflow
 
 
-def _require_models(steps: list[Step]) -> None:
-    known = {model.slug for model in catalog.MODELS}
-    if gone := [step.model for step in steps if step.model not in known]:
+def _require_models(workflow: Workflow, steps: list[Step]) -> None:
+    """Raise ModelGone unless each step has its model, or one that will take over from it."""
+    missing = [step for step in steps if catalog.find(step.model) is None]
+    if gone := [step.model for step in missing if not succession.successor(workflow, step, Reason.RETIRED)]:
         text = _("The model %(model)s is no longer there. Start a new run with another one.")
         raise ModelGone(text % {"model": gone[0]})
 

@@ -19,4 +19,5 @@ ADAPTERS: dict[str, Adapter] = {adapter.slug: adapter for adapter in _adapters()
 
 def key_owner(provider: str) -> str:
     """Whose key opens this provider: its own, as a rule; Pika is reached with fal's."""
-    return ADAPTERS[provider].key_of or provider
+    adapter = ADAPTERS.get(provider)  # none: a release has dropped it, while runs still name it
+    return (adapter.key_of if adapter else "") or provider
