@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 import sql
 from crashpoint import crashpoint
 from providers import catalog, keys
-from providers.base import Job, ProviderError, Reason
+from providers.base import Job, Output, ProviderError, Reason
 from providers.base import Status as JobStatus
 from workflows import (
     calls,
@@ -97,9 +97,29 @@ def _apply_output(workflow: Workflow, attempt: Attempt, job: Job) -> Attempt | N
     if output.text:
         return _succeed(workflow, attempt, text=output.text)
     crashpoint("completed.seen")
-    attempt.outputs = [{"location": output.location, "content_type": output.content_type}]
+    attempt.outputs = _noted(output)
     attempt.progress, attempt.made = None, workflow.now
     return _next_phase(attempt, Phase.STORE)
+
+
+def _noted(output: Output) -> list[dict[str, str]]:
+    return [{"location": output.location, "content_type": output.content_type}]
+
+
+def note_late(attempt: Attempt, job: Job) -> bool:
+    """Note on an attempt that was given up what its submit has brought, if anything; False when nothing will come.
+
+    What names the job is set by the caller, and saved here.
+    """
+    changed = ["job_id", "submitted", "handle"]
+    try:
+        if job.status.is_final:
+            attempt.outputs = _noted(SERVICES[attempt.step.stage].keep(job))
+            changed.append("outputs")
+    except ProviderError:
+        return False
+    attempt.save(update_fields=changed)
+    return True
 
 
 def _apply_progress(workflow: Workflow, attempt: Attempt, job: Job) -> None:

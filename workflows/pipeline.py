@@ -9,7 +9,7 @@ Locks are taken in one order: workflow, attempt, key (see `line`), account.
 import datetime
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
@@ -222,33 +222,43 @@ def heard(attempt_id: UUID, provider: str, job_id: str) -> None:
     if attempt.phase == Phase.FETCH:
         _bring_forward(Attempt.objects.filter(pk=attempt.pk))
         return
-    _name_job(attempt, job_id)
+    _name_job(attempt, Job(job_id, JobStatus.UNKNOWN))
 
 
-def _name_job(attempt: Attempt, job_id: str, handle: Mapping[str, str] | None = None) -> None:
+def _name_job(attempt: Attempt, job: Job) -> None:
     try:
-        _write_job(attempt, job_id, handle)
+        _write_job(attempt, job)
     except IntegrityError:
-        log.warning("%s names job %s for attempt %s; it is another's.", attempt.provider, job_id, attempt.pk)
+        log.warning("%s names job %s for attempt %s; it is another's.", attempt.provider, job.id, attempt.pk)
 
 
-def _write_job(attempt: Attempt, job_id: str, handle: Mapping[str, str] | None) -> None:
+def _write_job(attempt: Attempt, job: Job) -> None:
     with _locked(attempt.step.workflow_id) as workflow:
         lost = Attempt.objects.filter(pk=attempt.pk).filter(
             models.Q(phase=Phase.SUBMITTING) | models.Q(status=Status.FAILED, watch_until__isnull=False)
         )
-        found = lost.select_for_update(of=("self",)).first()
+        found = lost.select_for_update(of=("self",)).select_related("step").first()
         if found is None:
             return
-        found.job_id, found.submitted = job_id, found.submitted or workflow.now
-        found.handle = dict(handle or found.handle)
+        found.job_id, found.submitted = job.id, found.submitted or workflow.now
+        found.handle = dict(job.handle or found.handle)
         crashpoint("heard.written")
         if found.phase == Phase.DONE:
-            found.save(update_fields=["job_id", "submitted", "handle"])
-            tasks.deliver_late(found.pk)
+            if answers.note_late(found, job):
+                tasks.deliver_late(found.pk)
             return
         found.phase, found.tries, found.next_check_at = Phase.FETCH, 0, workflow.now
         claims.seize(found)  # whatever the submit still answers, its job is known
+        if job.status.is_final:
+            _end_job(workflow, found, job)
+
+
+def _end_job(workflow: Workflow, attempt: Attempt, job: Job) -> None:
+    """Apply the answer of a job that ended in its submit, and have what comes of it looked at."""
+    attempt.step.workflow, attempt.now = workflow, workflow.now
+    if following := answers.apply(workflow, attempt, calls.Submit(attempt), job):
+        following.next_check_at = workflow.now
+        answers.save(following)
 
 
 @contextmanager
@@ -366,9 +376,9 @@ def _answered(call: calls.Call, result: calls.Result, workflow: Workflow, attemp
 
 
 def _set_aside(call: calls.Call, result: calls.Result) -> None:
-    """What came too late changes nothing; but where it names a job that nobody knows, that is known now."""
-    if isinstance(call, calls.Submit) and isinstance(result, Job) and not result.status.is_final:
-        _name_job(call.attempt, result.id, result.handle)
+    """What came too late changes nothing; but a job that nobody knows is known now, and what it made is not lost."""
+    if isinstance(call, calls.Submit) and isinstance(result, Job):
+        _name_job(call.attempt, result)
 
 
 def _is_no_news(call: calls.Call, job: Job) -> bool:

@@ -7,15 +7,20 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
+from django_q.models import OrmQ
 from PIL import Image
 
 from credits import ledger
 from credits.ledger import Balance
 from credits.policy import Outcome
+from providers import gateway
 from providers.adapters import sandbox
-from providers.base import ProviderError, Reason
+from providers.base import Job, Output, ProviderError, Reason
+from providers.base import Status as JobStatus
 from providers.models import SandboxJob
+from tests.e2e.conftest import Mishaps
 from tests.pipeline import STILL, finish, run, start
 from workflows import deletion, late, pipeline, settlement, watch
 from workflows.document import status_document
@@ -339,3 +344,104 @@ def test_a_look_that_is_survived_is_not_held_against_it(alice, mishaps, slow):
 
 def _die():
     raise KeyboardInterrupt
+
+
+# --- An answer that brings all it made, and comes when nobody waits for it any more
+
+
+class AtOnce(Mishaps):
+    """A provider that makes a picture, or words, while it is asked."""
+
+    made: JobStatus = JobStatus.SUCCEEDED
+
+    def submit(self, request, **key):
+        self._meet("submit")
+        output = (
+            Output(text="a better fox") if request.kind == "text" else Output(content=png(), content_type="image/png")
+        )
+        self._meet("answer to submit")
+        outputs = (output,) if self.made == JobStatus.SUCCEEDED else ()
+        return Job(request.reference, self.made, outputs=outputs, reason=Reason.CONTENT_POLICY)
+
+    def fetch(self, job, **key):
+        raise ProviderError(Reason.LOST, "there is nothing to ask for")
+
+    find = fetch
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    adapter = AtOnce()
+    monkeypatch.setitem(gateway.ADAPTERS, "sandbox", adapter)
+    return adapter
+
+
+def others_look(workflow, times):
+    """What others do while an answer is on its way: the lease runs out, and they ask what became of the submit."""
+
+    def look():
+        for _ in range(times):
+            Attempt.objects.filter(next_check_at__isnull=False).update(next_check_at=Now())
+            pipeline.advance(workflow.pk)
+
+    return look
+
+
+@pytest.fixture
+def overtaken(alice, at_once):
+    """A run that was given up while its picture was on the way to us."""
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    at_once.put("answer to submit", others_look(workflow, 9))
+    pipeline.advance(workflow.pk)
+    workflow.refresh_from_db()
+    assert (workflow.status, workflow.reason, ledger.balance(alice)) == ("failed", "lost", Balance(300, 0))
+    return workflow
+
+
+def test_a_picture_that_came_with_a_late_answer_is_delivered_for_nothing(alice, at_once, overtaken):
+    assert late.deliver_due() == 1
+    overtaken.refresh_from_db()
+    assert (overtaken.status, overtaken.reason, ledger.balance(alice)) == ("succeeded", "lost", Balance(300, 0))
+    assert (overtaken.steps.get().charged, at_once.calls["submit"], Asset.objects.count()) == (0, 1, 1)
+
+
+def test_it_is_brought_home_at_once_and_leaves_nothing_behind(overtaken, django_capture_on_commit_callbacks):
+    assert OrmQ.objects.last().func() == "workflows.late.deliver"
+    with django_capture_on_commit_callbacks(execute=True):
+        late.deliver(Attempt.objects.get().pk)
+    assert default_storage.listdir("inbox") == ([], [])
+
+
+def test_a_refusal_that_comes_too_late_is_nothing_to_wait_for(alice, at_once):
+    at_once.made = JobStatus.FAILED
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    at_once.put("answer to submit", others_look(workflow, 9))
+    pipeline.advance(workflow.pk)
+    assert (late.deliver_due(), Attempt.objects.get().outputs) == (0, [])
+    assert (Workflow.objects.get().reason, ledger.balance(alice)) == ("lost", Balance(300, 0))
+
+
+def test_a_picture_that_comes_while_others_still_ask_is_kept_and_paid(alice, at_once):
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    at_once.put("answer to submit", others_look(workflow, 1))
+    pipeline.advance(workflow.pk)
+    assert Attempt.objects.get().phase == "store"
+    assert (finish(workflow).status, ledger.balance(alice)) == ("succeeded", Balance(298, 0))
+    assert (at_once.calls["submit"], Asset.objects.count(), Attempt.objects.count()) == (1, 1, 1)
+
+
+def test_words_that_come_while_others_still_ask_are_used(alice, at_once):
+    workflow = start(alice, "image-only", "a fox", **STILL | {"enhance": True})
+    at_once.put("answer to submit", others_look(workflow, 1))
+    pipeline.advance(workflow.pk)
+    assert finish(workflow).status == "succeeded"
+    assert Attempt.objects.get(step__stage="image").prompt == "a better fox"
+    assert (at_once.calls["submit"], ledger.balance(alice)) == (2, Balance(297, 0))
+
+
+def test_a_refusal_that_comes_while_others_still_ask_is_told_as_such(alice, at_once):
+    at_once.made = JobStatus.FAILED
+    workflow = start(alice, "image-only", "a fox", **STILL)
+    at_once.put("answer to submit", others_look(workflow, 1))
+    pipeline.advance(workflow.pk)
+    assert (Workflow.objects.get().reason, ledger.balance(alice)) == ("content_policy", Balance(300, 0))
