@@ -10,11 +10,12 @@ waits turns begin at 0 again, for they are only compared among those who wait in
 """
 
 import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, Count, F, Func, IntegerField, Max, Min, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest
 
@@ -26,6 +27,7 @@ Phase = Attempt.Phase
 OWN, NEW = 2, 1
 BUSY = (Phase.SUBMITTING, Phase.FETCH)
 SHORTEST, LONGEST = 2, 60  # seconds
+FAR = LONGEST // SHORTEST  # places from which on all wait for the longest
 
 _UNSEEN = Q(phase=Phase.SUBMIT, fence=0)
 _IN_LINE = Q(phase=Phase.SUBMIT, key_turn__isnull=False)
@@ -50,7 +52,7 @@ def turn_of(user_id: int) -> Combinable:
 
 
 def enter(attempt: Attempt) -> int:
-    """Stand in the line of the attempt's key: its place from 1, or 0 when it may go now.
+    """Stand in the line of the attempt's key: its place from 1, or 0 when it may go now. Beyond FAR it is not exact.
 
     Sets `key_turn`, for the caller to save in the same transaction. That must hold the lock of the workflow: the
     key's own lock is taken here, after the workflow's and before the account's, and kept to the end. So of two workers
@@ -81,24 +83,45 @@ def _limit(owner: str) -> int:
     return settings.PROVIDER_CONCURRENCY.get(owner, 0)
 
 
+# What a look costs must not grow with the line, in which everybody looks again and again: so nobody counts farther than
+# it takes to know how long to wait, and busy ones are looked for only by those who would be next.
+_OF_KEY = """
+FROM workflows_attempt
+WHERE next_check_at IS NOT NULL AND provider = ANY(%(providers)s) AND key_id IS NOT DISTINCT FROM %(key)s
+"""
+_WAITING = f"{_OF_KEY} AND phase = 'submit' AND key_turn IS NOT NULL"
+_BUSY = f"SELECT COUNT(*) {_OF_KEY} AND phase IN ('submitting', 'fetch') AND id IS DISTINCT FROM %(me)s"  # noqa: S608
+_TURN = f"""
+SELECT GREATEST(
+    0,
+    (SELECT key_turn {_WAITING} AND id <> %(me)s ORDER BY key_turn LIMIT 1) + %(new)s,
+    (SELECT key_turn {_WAITING} AND id <> %(me)s AND user_id = %(user)s ORDER BY key_turn DESC LIMIT 1) + %(own)s
+)
+"""
+_BEFORE = f"""
+SELECT COUNT(*) FROM (
+    SELECT {_WAITING} AND id <> %(me)s
+        AND key_turn <= %(turn)s AND (key_turn < %(turn)s OR created < COALESCE(%(created)s, 'infinity'))
+    LIMIT %(most)s
+) earlier
+"""  # noqa: S608 (no value of anybody's is in the text)
+
+
 def _place(attempt: Attempt, owner: str, limit: int) -> int:
+    """The place, counted as far as it matters: all who stand farther than `FAR` wait equally long."""
     _lock(owner, attempt.key_id)
-    others = Attempt.objects.filter(provider__in=_sharing(owner), key=attempt.key_id, next_check_at__isnull=False)
-    others = others.exclude(pk=attempt.pk)
+    given = {"providers": _sharing(owner), "key": attempt.key_id, "me": attempt.pk, "user": attempt.user_id}
     if attempt.key_turn is None:
-        attempt.key_turn = _last(others, attempt.user_id)
-    earlier = Q(key_turn__lt=attempt.key_turn) | Q(key_turn=attempt.key_turn)
-    if not attempt._state.adding:  # else it is just being made, and younger than all
-        earlier &= Q(key_turn__lt=attempt.key_turn) | Q(created__lt=attempt.created)
-    found = others.aggregate(busy=Count("pk", Q(phase__in=BUSY)), before=Count("pk", _IN_LINE & earlier))
-    return found["before"] + 1 if found["busy"] + found["before"] >= limit else 0
+        attempt.key_turn = _asked(_TURN, given | {"new": NEW, "own": OWN})
+    created = None if attempt._state.adding else attempt.created  # one just being made is younger than all
+    before = _asked(_BEFORE, given | {"turn": attempt.key_turn, "created": created, "most": max(limit, FAR)})
+    return before + 1 if before >= limit or _asked(_BUSY, given) + before >= limit else 0
 
 
-def _last(others: QuerySet[Attempt], user_id: int) -> int:
-    """The turn of one more attempt of this user in the line of a key; see `turn_of`."""
-    found = others.aggregate(lowest=Min("key_turn"), own=Max("key_turn", filter=Q(user=user_id)))
-    lowest, own = found["lowest"], found["own"]
-    return max(0 if lowest is None else lowest + NEW, 0 if own is None else own + OWN)
+def _asked(statement: str, given: dict[str, Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
+        return int(cursor.fetchone()[0])
 
 
 def _lock(owner: str, key_id: UUID | None) -> None:
@@ -111,18 +134,12 @@ def _sharing(owner: str) -> list[str]:
     return [provider for provider in ADAPTERS if key_owner(provider) == owner]
 
 
-_WAKE = """
-WITH using_key AS (
-    SELECT id, phase, key_turn, created FROM workflows_attempt
-    WHERE next_check_at IS NOT NULL AND provider = ANY(%(providers)s) AND key_id IS NOT DISTINCT FROM %(key)s
-)
+_WAKE = f"""
 UPDATE workflows_attempt SET next_check_at = STATEMENT_TIMESTAMP(), unanswered = 0
 WHERE phase = 'submit' AND key_turn IS NOT NULL AND next_check_at > STATEMENT_TIMESTAMP() AND id IN (
-    SELECT id FROM using_key WHERE phase = 'submit' AND key_turn IS NOT NULL
-    ORDER BY key_turn, created
-    LIMIT GREATEST(0, %(limit)s - (SELECT COUNT(*) FROM using_key WHERE phase IN ('submitting', 'fetch')))
+    SELECT id {_WAITING} ORDER BY key_turn, created LIMIT GREATEST(0, %(limit)s - ({_BUSY}))
 )
-"""
+"""  # noqa: S608
 
 
 def _wake(owner: str, key_id: UUID | None, limit: int) -> None:
@@ -131,7 +148,7 @@ def _wake(owner: str, key_id: UUID | None, limit: int) -> None:
     That one may have found the key busy a moment ago; what comes of the first look is then written first, or never.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_WAKE, {"providers": _sharing(owner), "key": key_id, "limit": limit})
+        cursor.execute(_WAKE, {"providers": _sharing(owner), "key": key_id, "me": None, "limit": limit})
 
 
 # --- To be shown -------------------------------------------------------------------------------------------

@@ -250,6 +250,27 @@ def test_it_looks_again_the_later_the_farther_it_stands():
     assert [line.patience(place).total_seconds() for place in (1, 2, 10, 30, 500)] == [2, 4, 20, 60, 60]
 
 
+def test_nobody_counts_farther_than_it_takes_to_know_how_long_to_wait(alice, two_at_once, monkeypatch):
+    monkeypatch.setattr(line, "FAR", 3)
+    busy(alice, 2)
+    assert [entered(alice)[0] for _ in range(6)] == [1, 2, 3, 4, 4, 4]
+    assert line.patience(line.LONGEST // line.SHORTEST).total_seconds() == line.LONGEST
+
+
+def test_who_stands_behind_fewer_than_there_are_slots_may_go_however_far_that_is(alice, settings, monkeypatch):
+    monkeypatch.setattr(line, "FAR", 1)
+    settings.PROVIDER_CONCURRENCY = {"sandbox": 4}
+    for turn in range(3):
+        stood(alice, fence=1, key_turn=turn)
+    assert (entered(alice)[0], entered(alice)[0]) == (0, 4)
+
+
+def test_of_those_with_the_same_turn_the_older_goes_first(alice, bob, two_at_once):
+    busy(alice, 2)
+    waiting = [stood(user, fence=1, key_turn=4) for user in (alice, bob)]
+    assert [again(attempt) for attempt in waiting] == [1, 2]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_whoever_is_next_looks_at_once_when_a_slot_is_free(alice, bob, two_at_once):
     jobs = [stood(alice, phase=Phase.FETCH, fence=1) for _ in range(2)]
