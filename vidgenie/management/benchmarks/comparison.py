@@ -3,6 +3,9 @@
 Two measurements of the same program differ. By how much is measured, not assumed: everything is measured twice (A/A),
 and a figure has moved only when its change, at the doubtful end of its interval and with that noise taken off, is
 still one, when it is large enough to matter, and when chance would hardly have sorted the runs so.
+
+What was measured beside a fixed piece of work in both reports is compared by its ratio to that: whatever else the
+machine did slowed both.
 """
 
 import json
@@ -34,8 +37,10 @@ METHOD = (
     f"Relative change of each figure with a {CONFIDENCE:.0%} bootstrap interval of both reports' runs, widened by "
     f"{NOISES:g} times the noise: how far two measurements of one program were apart, of this figure and of its whole "
     "suite (root mean square of these). Moved: the interval leaves out zero, the change is "
-    f"{LEAST:.0%} or more, and of random orders of the runs fewer than {CHANCE:.0%} are sorted so far."
+    f"{LEAST:.0%} or more, and of random orders of the runs fewer than {CHANCE:.0%} are sorted so far. What was "
+    "measured in turns with fixed work is told and compared as the ratio to that."
 )
+RELATIVE = ("relative", "relative_again")
 
 
 class Movement(StrEnum):
@@ -67,7 +72,7 @@ def read(path: Path, quick: bool) -> dict[str, Any]:
         reports.read(path, "benchmark")
         whole: dict[str, Any] = json.loads(path.read_bytes())
         for figure in whole["details"]["figures"].values():
-            Sample.of(figure), figure["higher_is_better"], figure["value"]
+            Sample.of(figure), Sample.of(_absolute(figure)), figure["higher_is_better"], figure["value"]
         for suite in whole["details"]["suites"]:
             _was_busy(whole["details"], suite)
         was_quick = bool(whole["details"]["quick"])
@@ -98,12 +103,27 @@ def differences(old: dict[str, Any], machine: dict[str, Any], settings: dict[str
 
 def compared(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Moved]:
     """The figures of both reports' details by id; those that cannot be compared are unknown, with the reason."""
-    before, now = old["figures"], new["figures"]
+    before, now = _alike(old["figures"], new["figures"])
     noise = _suite_noise(now)
     for suite, more in _suite_noise(before).items():
         noise[suite] = max(more, noise.get(suite, 0.0))
     found = {name: moved(before.get(name), figure, noise.get(_suite(name))) for name, figure in now.items()}
-    return {name: _doubted(one, old, new, _suite(name)) for name, one in found.items()}
+    return {
+        name: one if "relative" in now[name] else _doubted(one, old, new, _suite(name)) for name, one in found.items()
+    }
+
+
+def _alike(*reports: dict[str, Any]) -> list[dict[str, Any]]:
+    """The figures of both; what only one of them measured beside fixed work is compared as it is."""
+    both = {name for name, figure in reports[0].items() if all("relative" in found.get(name, {}) for found in reports)}
+    return [
+        {name: figure if name in both else _absolute(figure) for name, figure in found.items()} for found in reports
+    ]
+
+
+def _absolute(figure: dict[str, Any]) -> dict[str, Any]:
+    """A figure without what was measured beside it."""
+    return {name: value for name, value in figure.items() if name not in RELATIVE}
 
 
 def _doubted(one: Moved, old: dict[str, Any], new: dict[str, Any], suite: str) -> Moved:
@@ -124,8 +144,10 @@ def moved(old: dict[str, Any] | None, new: dict[str, Any], suite_noise: float | 
     """What has become of one figure."""
     if old is None:
         return Moved(None, new["value"], Movement.UNKNOWN, why="it was not measured then")
-    unknown = Moved(old["value"], new["value"], Movement.UNKNOWN)
     before, now = Sample.of(old), Sample.of(new)
+    unknown = Moved(old["value"], new["value"], Movement.UNKNOWN)
+    if "relative" in new:
+        unknown = Moved(before.value, now.value, Movement.UNKNOWN)
     if min(len(before.runs), len(now.runs)) < LEAST_RUNS:
         return replace(unknown, why=f"it takes {LEAST_RUNS} runs of both")
     if min(before.value, now.value) <= 0:
@@ -137,11 +159,11 @@ def moved(old: dict[str, Any] | None, new: dict[str, Any], suite_noise: float | 
     change = math.log(now.value / before.value)
     low, high = _interval(before, now)
     low, high = low - NOISES * noise, high + NOISES * noise
-    told = [math.expm1(value) for value in (change, low, high, noise)]
+    shares = [math.expm1(value) for value in (change, low, high, noise)]
     movement = Movement.SAME
-    if (low > 0 or high < 0) and abs(told[0]) >= LEAST and _chance(before.runs, now.runs) < CHANCE:
+    if (low > 0 or high < 0) and abs(shares[0]) >= LEAST and _chance(before.runs, now.runs) < CHANCE:
         movement = Movement.BETTER if (change > 0) == new["higher_is_better"] else Movement.WORSE
-    return replace(unknown, movement=movement, change=told[0], low=told[1], high=told[2], noise=told[3])
+    return replace(unknown, movement=movement, change=shares[0], low=shares[1], high=shares[2], noise=shares[3])
 
 
 @dataclass(frozen=True)
@@ -152,11 +174,15 @@ class Sample:
     statistic: str
 
     @classmethod
-    def of(cls, figure: dict[str, Any], *names: str) -> "Sample":
-        """Raises KeyError, TypeError or ValueError for what no benchmark has written."""
+    def of(cls, figure: dict[str, Any], *times: int) -> "Sample":
+        """Of the first time (0) and the second (1), or of one of them.
+
+        Raises KeyError, TypeError or ValueError for what no benchmark has written.
+        """
         if figure["statistic"] not in (*STATISTICS, "once"):
             raise KeyError(figure["statistic"])
-        values = [value for name in names or ("runs", "again") for value in figure.get(name, [])]
+        names = RELATIVE if "relative" in figure else ("runs", "again")
+        values = [value for time in times or (0, 1) for value in figure.get(names[time], [])]
         runs = numpy.array([value for value in values if value is not None], dtype=float)
         return cls(runs[numpy.isfinite(runs)], figure["statistic"])
 
@@ -211,7 +237,7 @@ def _suite_noise(figures: dict[str, Any]) -> dict[str, float]:
 
 def _noise(figure: dict[str, Any]) -> float | None:
     """How far its two measurements are apart, as a logarithm; None where there was one, or too little to tell."""
-    first, again = Sample.of(figure, "runs"), Sample.of(figure, "again")
+    first, again = Sample.of(figure, 0), Sample.of(figure, 1)
     if min(len(first.runs), len(again.runs)) < LEAST_RUNS or min(first.value, again.value) <= 0:
         return None
     return abs(math.log(again.value / first.value))

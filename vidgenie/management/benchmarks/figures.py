@@ -16,7 +16,8 @@ class Figure:
     """One measured number. A bar is the most (`at_most`) or the least (`at_least`) it may be; not all have one.
 
     `runs` are the values of the runs that it was made of, by `statistic` (of STATISTICS); empty where it was measured
-    once. `id` is its own within its suite and stays the same from version to version.
+    once. `id` is its own within its suite and stays the same from version to version. `beside` is what a fixed piece of
+    work took in each of these runs: a machine that is slow just then is slow in both.
     """
 
     name: str
@@ -30,11 +31,13 @@ class Figure:
     statistic: str = ""
     strictly: bool = False  # the bar itself is too much
     more_is_better: bool = False
+    beside: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, name: str, runs: Iterable[float], statistic: str = "median", **more: object) -> "Figure":
         """The figure that these runs come to."""
         found = tuple(float(value) for value in runs)
+        more["beside"] = tuple(more.get("beside", ()))  # type: ignore[arg-type]
         return cls(name, STATISTICS[statistic](found), runs=found, statistic=statistic, **more)  # type: ignore[arg-type]
 
     @property
@@ -56,6 +59,11 @@ class Figure:
     def higher_is_better(self) -> bool:
         """More of it is good news: rates, and whatever has to be at least so much."""
         return self.more_is_better or self.unit.endswith("/s") or self.at_least is not None
+
+    @property
+    def relative(self) -> list[float]:
+        """Each run by what the fixed work took in it; none where nothing was measured beside it."""
+        return [run / other for run, other in zip(self.runs, self.beside, strict=True)] if self.beside else []
 
     @property
     def target(self) -> str:

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -100,10 +100,17 @@ def raw(figure: Figure) -> dict[str, Any]:
         "runs_measured": len(figure.runs),
         "lowest": min(figure.runs, default=None),
         "highest": max(figure.runs, default=None),
+        **({"relative": thinned(figure.relative)} if figure.beside else {}),
     }
 
 
-def thinned(runs: tuple[float, ...]) -> list[float]:
+def again(figure: Figure) -> dict[str, list[float]]:
+    """What is kept beside that of the same figure, measured a second time."""
+    relative = {"relative_again": thinned(figure.relative)} if figure.beside else {}
+    return {"again": thinned(figure.runs), **relative}
+
+
+def thinned(runs: Sequence[float]) -> list[float]:
     """The values in the order of the runs; of very many, KEPT in equal steps from the least to the most."""
     if len(runs) <= KEPT:
         return list(runs)

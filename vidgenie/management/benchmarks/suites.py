@@ -62,12 +62,13 @@ def _alone(name: str, what: str, module: Any, minutes: float, **more: Any) -> Su
 
 _LEDGER, _ENCRYPTION = _groundless(ledger.report), _groundless(encryption.report)
 _SHORT_LEDGER, _ONLY_DRAWN = partial(_LEDGER, short=True), partial(stages.image, simulated=False)
+_FEW_ROUNDS = partial(_ENCRYPTION, runs=encryption.SHORT_ROUNDS)
 _SMALL_FILMS = partial(pipeline.report, resolution="480p")
 SUITES = {
     suite.name: suite
     for suite in (
         Suite("ledger", "hold and settle, beside psycopg alone", _LEDGER, ledger.METHOD, 1.2, _SHORT_LEDGER),
-        Suite("encryption", "sealing and opening a key", _ENCRYPTION, encryption.METHOD, 0.1, _ENCRYPTION),
+        Suite("encryption", "sealing and opening a key", _ENCRYPTION, encryption.METHOD, 0.1, _FEW_ROUNDS),
         Suite("adapters", "our CPU in a call", _groundless(adapters.report), calls.METHOD, 0.3),
         Suite("pipeline", "a run end to end", pipeline.report, pipeline.METHOD, 0.7, _SMALL_FILMS),
         Suite("image", "an image", stages.image, stages.IMAGE, 0.4, _ONLY_DRAWN),

@@ -124,7 +124,7 @@ class Command(ReportCommand):
             suite["again"] = {name: value for name, value in result.details().items() if name in ("seconds", "cpu")}
             for figure in result.figures:
                 if known := figures.get(result.id(figure)):
-                    known["again"] = results.thinned(figure.runs)
+                    known |= results.again(figure)
         else:
             report.details["suites"][result.suite] = result.details()
             for figure in result.figures:
