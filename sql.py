@@ -15,6 +15,7 @@ from django.db.models import Field, Model
 Row = TypeVar("Row", bound=Model)
 
 
+@functools.cache
 def columns(model: type[Model], table: str = "") -> str:
     """The columns of a model for a SELECT or RETURNING, in the order in which `made` takes their values."""
     before = f"{table}." if table else ""
@@ -24,6 +25,16 @@ def columns(model: type[Model], table: str = "") -> str:
 def made(model: type[Row], values: Sequence[Any]) -> Row:
     """The row that these values are of: all columns of the model, as PostgreSQL gave them."""
     return model.from_db(connection.alias, _names(model), _converted(model, values))
+
+
+def joined(values: Sequence[Any], *models: type[Model]) -> list[Any]:
+    """The rows that these values are of: all columns of one model after the other; None where no row was joined."""
+    rows, first = [], 0
+    for model in models:
+        mine = values[first : first + len(_names(model))]
+        rows.append(made(model, mine) if mine[_key(model)] is not None else None)
+        first += len(mine)
+    return rows
 
 
 def found(model: type[Row], where: str, given: Sequence[Any]) -> list[Row]:
@@ -101,6 +112,12 @@ def _updating(model: type[Model], names: tuple[str, ...]) -> str:
 @functools.cache
 def _names(model: type[Model]) -> list[str]:
     return [field.attname for field in model._meta.concrete_fields]
+
+
+@functools.cache
+def _key(model: type[Model]) -> int:
+    """Which of its columns is never empty."""
+    return _names(model).index(str(model._meta.pk.attname))
 
 
 @functools.cache

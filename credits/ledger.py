@@ -82,7 +82,8 @@ def open_account(user: "User") -> Account:
 
 def balance(user: "User") -> Balance:
     """What the user has now, in credits."""
-    account = Account.objects.filter(user=user).first() or open_account(user)
+    found = sql.found(Account, "user_id = %s", [user.pk])
+    account = found[0] if found else open_account(user)
     return Balance(account.balance, account.held)
 
 

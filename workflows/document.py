@@ -5,19 +5,20 @@ Nothing of the provider's own text or addresses is in it.
 
 import datetime
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Q, prefetch_related_objects
+from django.db import connection
 from django.urls import reverse
 
+import sql
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
-from workflows import line, reasons, watch
-from workflows.models import Asset, Attempt, Step, Workflow
-from workflows.states import UNFINISHED, Status
+from workflows import line, reasons
+from workflows.models import Asset, Step, Workflow
+from workflows.states import Status
 
 
 def status_document(workflow: Workflow, steps: list[Step] | None = None) -> dict[str, Any]:
@@ -52,43 +53,66 @@ def steps_of(workflow: Workflow) -> list[Step]:
     `place_there` that in the line of its provider, as the provider counts; `held_up` is the phase that does not work
     at the moment. `may_come` is until when the result of one that was given up may still arrive.
     """
-    statement, values = _steps_statement()
-    mine = [workflow.pk if value == _ANY else value for value in values]
-    steps = list(Step.objects.raw(statement, mine))
-    for step in steps:
-        step.workflow = workflow
-    prefetch_related_objects(steps, "asset")
+    with connection.cursor() as cursor:
+        cursor.execute(_STEPS, [workflow.pk])
+        steps = [_read(workflow, values) for values in cursor.fetchall()]
+    if any(step.waits for step in steps):  # type: ignore[attr-defined]
+        _add_places(steps)
     return steps
+
+
+# Pages ask this every second, and Django takes several times as long to write it as PostgreSQL to answer it. What is
+# unfinished is due at some time; what there is to hope for, `watch` says.
+_STEPS = f"""
+SELECT attempts.*, {sql.columns(Step, "step")}, {sql.columns(Asset, "asset")}
+FROM workflows_step step
+LEFT JOIN workflows_asset asset ON asset.id = step.asset_id
+CROSS JOIN LATERAL (
+    SELECT COUNT(*),
+        MAX(progress) FILTER (WHERE next_check_at IS NOT NULL),
+        MAX(queue_position) FILTER (WHERE next_check_at IS NOT NULL AND phase = 'fetch'),
+        MAX(phase) FILTER (WHERE next_check_at IS NOT NULL AND reason != ''),
+        MAX(watch_until) FILTER (WHERE watch_until > STATEMENT_TIMESTAMP() AND (job_id != '' OR outputs != '[]')),
+        COUNT(*) FILTER (WHERE next_check_at IS NOT NULL AND phase = 'submit')
+    FROM workflows_attempt WHERE step_id = step.id
+) attempts
+WHERE step.workflow_id = %s ORDER BY step.position
+"""  # noqa: S608 (the names are those of our own columns)
+_TOLD = ("attempts_made", "told", "place_there", "held_up", "may_come", "waits")
+
+
+def _read(workflow: Workflow, values: Sequence[Any]) -> Step:
+    step: Step
+    step, step.asset = sql.joined(values[len(_TOLD) :], Step, Asset)
+    step.workflow, step.place = workflow, None  # type: ignore[attr-defined]
+    step.__dict__.update(zip(_TOLD, values, strict=False))
+    return step
 
 
 _ANY = UUID(int=2**128 - 1)  # in the place of a run's id; it stands nowhere else in the query
 
 
+def _add_places(steps: list[Step]) -> None:
+    """What has not been submitted has a place in line."""
+    statement, values = _places_statement()
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [steps[0].workflow_id if value == _ANY else value for value in values])
+        places = dict(cursor.fetchall())
+    for step in steps:
+        step.place = places.get(step.pk)  # type: ignore[attr-defined]
+
+
 @functools.cache
-def _steps_statement() -> tuple[str, tuple[Any, ...]]:
-    """The one query of `steps_of`. Pages ask it every second, and Django takes five times as long to write it as
-    PostgreSQL to answer it: so it is written once.
-    """
-    there = Q(attempts__status__in=UNFINISHED, attempts__phase=Attempt.Phase.FETCH)
-    asked = (
-        Step.objects.filter(workflow=_ANY)
-        .order_by("position")  # Django drops a model's own ordering from a query that counts
-        .annotate(
-            attempts_made=Count("attempts"),
-            told=Max("attempts__progress", filter=Q(attempts__status__in=UNFINISHED)),
-            place=line.place(),
-            place_there=Max("attempts__queue_position", filter=there),
-            held_up=Max("attempts__phase", filter=Q(attempts__status__in=UNFINISHED) & ~Q(attempts__reason="")),
-            may_come=Max("attempts__watch_until", filter=watch.hope("attempts__")),
-        )
-    )
+def _places_statement() -> tuple[str, tuple[Any, ...]]:
+    """The steps of a run and their places: long, and the same each time, so it is written once."""
+    asked = Step.objects.filter(workflow=_ANY).annotate(place=line.place()).order_by().values_list("pk", "place")
     statement, values = asked.query.sql_with_params()
     return statement, tuple(values)
 
 
 def money(workflow: Workflow) -> dict[str, int]:
     """Credits quoted, held now, taken for good, and given back so far."""
-    holds = list(Hold.objects.filter(reference=workflow.reference))
+    holds = sql.found(Hold, "reference = %s", [workflow.reference])
     return {
         "quoted": workflow.quoted,
         "held": sum(hold.amount for hold in holds if hold.status == Hold.Status.OPEN),

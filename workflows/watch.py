@@ -46,10 +46,9 @@ def watched() -> "QuerySet[Attempt]":
     )
 
 
-def hope(of: str = "") -> Q:
-    """That something could come of an attempt on watch; `of`: the way to it."""
-    known = ~Q(**{f"{of}job_id": ""}) | ~Q(**{f"{of}outputs": []})
-    return Q(**{f"{of}watch_until__gt": Now()}) & known
+def hope() -> Q:
+    """That something could come of an attempt on watch; `document` asks the same."""
+    return Q(watch_until__gt=Now()) & (~Q(job_id="") | ~Q(outputs=[]))
 
 
 def take(limit: int) -> list[UUID]:

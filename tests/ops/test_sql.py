@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 import sql
 from providers.models import ProviderCall
 from tests.pipeline import start
-from workflows.models import Attempt, Step, Transition, Workflow
+from workflows.models import Asset, Attempt, Step, Transition, Workflow
 
 
 @pytest.fixture
@@ -24,6 +24,21 @@ def test_what_is_read_is_what_django_reads(workflow, model):
     assert [every(row) for row in sql.found(model, "TRUE ORDER BY id", [])] == [
         every(row) for row in model.objects.order_by("pk")
     ]
+
+
+def test_rows_that_were_joined_come_apart_again(workflow):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {sql.columns(Workflow, 'run')}, {sql.columns(Asset, 'image')}, {sql.columns(Step, 'step')}"
+            " FROM workflows_workflow run JOIN workflows_step step ON step.workflow_id = run.id"
+            " LEFT JOIN workflows_asset image ON image.id = run.image_id ORDER BY step.id"
+        )
+        run, image, step = sql.joined(cursor.fetchone(), Workflow, Asset, Step)
+    assert (every(run), image, every(step)) == (
+        every(Workflow.objects.get()),
+        None,
+        every(Step.objects.earliest("pk")),
+    )
 
 
 def test_what_is_written_comes_back_with_what_the_database_filled_in(workflow):
