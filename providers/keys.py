@@ -1,12 +1,14 @@
 """Which key opens a provider for whom: an owner's own, else the platform's from the admin, else the environment's.
 
 Keys are sealed from the moment they are typed and opened for the length of one call. A key that is replaced or taken
-away is erased; its row stays, because attempts in flight remember it.
+away is erased; its row stays, because attempts in flight remember it. A clock may use it for a second more, as it may
+be in the middle of a call.
 """
 
 import json
 import logging
 import re
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 import sql
-from providers import crypto, health
+from providers import crypto, health, pool
 from providers.adapters import ADAPTERS, key_owner
 from providers.base import Adapter, ProviderError, Reason
 from providers.models import ProviderKey
@@ -35,6 +37,10 @@ LONGEST = 8192  # characters; a service account has some 2,400
 ROUNDS = 50  # more than anybody has tabs open on one form
 _TELLING = 12  # characters from which on a part of a key is worth hiding
 _HIDDEN = "•••"
+MOMENT = 1.0  # seconds in which a clock, which needs the same key for call after call, goes by the row that it has
+MOST = 500  # such rows
+
+_rows: dict[tuple[str, str, object], tuple[ProviderKey, float]] = {}
 
 
 class KeyRefused(ValueError):
@@ -253,7 +259,17 @@ _NEWEST = "provider = %s AND owner_id = %s ORDER BY active DESC, created DESC LI
 
 
 def _one(where: str, provider: str, value: object) -> ProviderKey | None:
-    return next(iter(sql.found(ProviderKey, where, [provider, value])), None)
+    """The row, still sealed. Where calls are made by the dozen, it is not asked for again within a moment."""
+    asked, now = (where, provider, value), time.monotonic()
+    known = _rows.get(asked)
+    if known and now < known[1]:
+        return known[0]
+    row = next(iter(sql.found(ProviderKey, where, [provider, value])), None)
+    if row is not None and pool.is_shared():
+        if len(_rows) >= MOST:
+            _rows.clear()
+        _rows[asked] = row, now + MOMENT
+    return row
 
 
 def _opened(row: ProviderKey) -> str:

@@ -21,9 +21,6 @@ class _Connection(psycopg.Connection[Any]):
 
     used = 0.0  # by a monotonic clock
 
-    def note_use(self) -> None:
-        self.used = time.monotonic()
-
     def execute(self, query: Any, *given: Any, **options: Any) -> psycopg.Cursor[Any]:
         if query == "" and time.monotonic() - self.used < FRESH:
             return self.cursor()
@@ -42,7 +39,6 @@ def share(size: int) -> None:
         "timeout": PATIENCE,
         "reconnect_timeout": ANEW,
         "connection_class": _Connection,
-        "reset": _Connection.note_use,
     }
     database["OPTIONS"] |= {"server_side_binding": True, "prepare_threshold": PREPARED}
 
@@ -55,4 +51,6 @@ def is_shared() -> bool:
 def release() -> None:
     """Let another thread have our connection, where they are shared and no transaction is open."""
     if is_shared() and not connection.in_atomic_block:
+        if connection.connection is not None:  # a `reset` of the pool's could note it, by way of another thread
+            connection.connection.used = time.monotonic()
         connection.close()

@@ -125,11 +125,11 @@ def _joined(now: datetime.datetime, values: list[Any]) -> Attempt:
     return attempt
 
 
-def is_any_due() -> bool:
-    """Whether there may be something to take; this costs less than taking nothing of each kind."""
+def due_phases() -> set[str]:
+    """The phases of which there may be something to take; this costs less than taking nothing of each kind."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT 1 FROM workflows_attempt WHERE next_check_at <= STATEMENT_TIMESTAMP())")
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SELECT DISTINCT phase FROM workflows_attempt WHERE next_check_at <= STATEMENT_TIMESTAMP()")
+        return {phase for (phase,) in cursor.fetchall()}
 
 
 def held(attempt: Attempt) -> "QuerySet[Attempt]":

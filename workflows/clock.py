@@ -102,16 +102,19 @@ class Clock:
         try:
             close_old_connections()
             self._do_chores()
-            if claims.is_any_due():
-                for lane in self.lanes:
-                    self._fill(lane)
+            due = claims.due_phases()
+            for lane in self.lanes:
+                self._fill(lane, due)
         except AWAY:
             log.exception("The database does not answer; trying again in %s s.", PAUSE)
             self.next_chores = 0.0
             return PAUSE
         return TICK
 
-    def _fill(self, lane: Lane) -> None:
+    def _fill(self, lane: Lane, due: set[str]) -> None:
+        if due.isdisjoint(lane.phases):
+            lane.more = False
+            return
         if (room := lane.room) <= 0:
             lane.more = True
             return

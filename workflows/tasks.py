@@ -59,17 +59,19 @@ def _worked(**told: Any) -> None:
 def nudge() -> None:
     """Have a worker submit something soon: not what we have in mind, but what is next, for users take turns.
 
-    Inside a transaction it goes out with the commit.
+    Inside a transaction it goes out with the commit. One that nobody has taken yet is enough for all that waits.
     """
-    async_task("workflows.tasks.advance_next")
+    if not waiting():
+        async_task("workflows.tasks.advance_next")
 
 
 def advance_next() -> None:
-    """What a nudge asks for."""
+    """What a nudge asks for: submit one after the other until nothing waits, or the next task shall have its turn."""
     from workflows import pipeline
 
-    if not stopping[0]:
-        pipeline.advance_next(_until(time.monotonic() + TAKING_ON))
+    end = time.monotonic() + TAKING_ON
+    while not stopping[0] and time.monotonic() < end and pipeline.advance_next(_until(end)):
+        pass
 
 
 def advance(workflow_id: str) -> None:

@@ -102,6 +102,28 @@ def test_the_environments_key_is_used_when_there_is_no_other(settings):
     assert keys.chosen("acme") is None
 
 
+@pytest.mark.parametrize(("clock", "again"), [(True, ONE), (False, TWO)])
+def test_a_clock_uses_a_key_for_a_moment_more_after_it_was_replaced(monkeypatch, clock, again):
+    now = [100.0]
+    monkeypatch.setattr("providers.keys.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("providers.pool.is_shared", lambda: clock)
+    monkeypatch.setattr(keys, "_rows", {})
+    keys.store("acme", ONE)
+    assert token() == ONE
+    keys.store("acme", TWO)
+    assert token() == again
+    now[0] += keys.MOMENT
+    assert token() == TWO
+
+
+def test_that_there_is_no_key_is_asked_again_each_time(monkeypatch):
+    monkeypatch.setattr("providers.pool.is_shared", lambda: True)
+    monkeypatch.setattr(keys, "_rows", {})
+    assert keys.chosen("acme") is None
+    row = keys.store("acme", ONE)
+    assert keys.chosen("acme") == row.pk
+
+
 def test_the_platforms_key_wins_over_the_environments(settings):
     settings.PROVIDER_KEYS = {"acme": ONE}
     row = keys.store("acme", TWO)

@@ -54,9 +54,10 @@ def test_a_connection_is_asked_whether_it_is_well_unless_it_was_used_just_now(sh
     asked = []
     monkeypatch.setattr(pool, "FRESH", fresh)
     monkeypatch.setattr(psycopg.Connection, "execute", lambda self, query: asked.append(query))
-    connection.pool.open()
+    pool.release()
     for _ in range(4):
-        connection.pool.putconn(connection.pool.getconn())
+        connection.ensure_connection()
+        pool.release()
     assert len(asked) == times
 
 

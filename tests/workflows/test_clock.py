@@ -84,13 +84,15 @@ def test_without_room_in_that_lane_it_goes_back_into_the_line(alice, clock):
 
 def test_while_looks_cannot_keep_up_one_thread_goes_on_storing(alice, clock):
     lane(clock, "store").threads = 4
+    looked_at = start(alice, "image-only", "a fox", **FAST)
+    Attempt.objects.update(phase="fetch")
     for _ in range(3):
         start(alice, "image-only", "a fox", **FAST)
-    Attempt.objects.update(phase="store")
+    Attempt.objects.exclude(step__workflow=looked_at).update(phase="store")
     lane(clock, "fetch").threads = 0
     clock.tick()
     assert len(lane(clock, "store").put.work) == 1
-    lane(clock, "fetch").threads = 1
+    lane(clock, "fetch").threads = 2
     clock.tick()
     assert len(lane(clock, "store").put.work) == 3
 

@@ -9,11 +9,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
+from tests.pipeline import start
 from workflows import pipeline, progress, tasks
 from workflows.models import Attempt, Worker
 from workflows.progress import Judge, Signs
 
 PATIENCE = 60.0
+FAST = {"resolution": "480p", "seed": 7}
 HEALTHY = Signs(seen=1, worked=1)
 ATTEMPT = frozenset({(uuid.UUID(int=1), 3)})
 
@@ -245,6 +247,23 @@ def test_what_is_due_is_nudged_each_with_a_message_of_its_own(alice):
     OrmQ.objects.all().delete()
     assert tasks.advance_due() == 1
     assert sent() == [("workflows.tasks.advance", (str(first.step.workflow_id),))]
+
+
+def test_one_nudge_that_nobody_has_taken_is_enough_for_all_who_start(alice):
+    for _ in range(3):
+        start(alice, "image-only", "a fox", **FAST)
+    assert sent() == [("workflows.tasks.advance_next", ())]
+    OrmQ.objects.update(lock="2999-01-01T00:00Z")
+    start(alice, "image-only", "a fox", **FAST)
+    assert sent() == [("workflows.tasks.advance_next", ())] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_nudge_submits_all_that_waits(alice):
+    for _ in range(3):
+        start(alice, "image-only", "a fox", **FAST)
+    tasks.advance_next()
+    assert list(Attempt.objects.exclude(phase="done").values_list("phase", flat=True)) == ["fetch"] * 3
 
 
 def test_nudges_are_not_heaped_up(alice, monkeypatch):
