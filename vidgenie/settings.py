@@ -400,6 +400,7 @@ ACCOUNT_EMAIL_VERIFICATION = one_of("EMAIL_VERIFICATION", "optional", ("none", "
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "vidgenie.second_factor.Adapter"
 ADMINS = [(address, address) for address in env.list("ADMINS", default=[])]  # told when a provider is taken out
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="vidgenie@localhost")
 EMAIL_BACKEND = (

@@ -166,6 +166,10 @@ def half_a_rotation(settings: Any, alice: Any, **_: Any) -> None:
     settings.ENCRYPTION_KEYS = f"{crypto.new_key()},{settings.ENCRYPTION_KEYS}"
 
 
+def open_seed(alice: Any, **_: Any) -> None:
+    Authenticator.objects.create(user=alice, type=Authenticator.Type.TOTP, data={"secret": "JBSWY3DPEHPK3PXP"})
+
+
 def old_key(settings: Any, **_: Any) -> None:
     settings.ENCRYPTION_KEYS = "k20240101-0a0b0c0d:" + crypto.new_key().partition(":")[2]
 
@@ -310,6 +314,7 @@ PLANTS: dict[str, Any] = {
     "sealed.tampering": replaced(crypto, "_bound", lambda *place: b""),
     "sealed.openable": another_ring,
     "sealed.plaintext": key_in_the_clear,
+    "sealed.second-factors": open_seed,
     "sealed.swapped": swapped_values,
     "sealed.nonces": one_nonce,
     "sealed.columns": older_value,

@@ -13,6 +13,7 @@ from providers import crypto, keyring, vectors
 from providers.crypto import Ring, Unopenable
 from providers.keyring import Sealed
 from providers.models import ProviderKey
+from vidgenie import second_factor
 from vidgenie.management.audit.check import Seen, Unknown, check
 
 OLDEST = datetime.timedelta(days=365)
@@ -125,6 +126,22 @@ def plaintext() -> Iterator[str]:
     yield from (f"row {row}" for row in rows)
 
 
+@check(
+    "sealed.second-factors",
+    "Every second factor is sealed, and opens",
+    "high",
+    "`manage.py rotate_encryption_keys` seals those that lie open. Put the key back that sealed the others, or take "
+    "them away in the admin, so that their owners can set up new ones.",
+)
+def second_factors() -> Iterator[str]:
+    """The seeds of all authenticator apps and recovery codes are taken apart as our format has it, and opened."""
+    yield from (f"it lies open: {whose}" for whose in second_factor.open_ones())
+    counts = second_factor.count_by_key()
+    for key_id, number in second_factor.unopenable(ring()).items() if counts else ():
+        yield f"sealed by {key_id}: {number} do not open"
+    yield Seen(f"{counts.total()} seeds")
+
+
 @check("sealed.swapped", "Every stored key is in the place it was sealed for", "critical", FORGET)
 def swapped() -> Iterator[str]:
     """What does not open where it is, is tried in the places of all others."""
@@ -142,7 +159,8 @@ def swapped() -> Iterator[str]:
 @check("sealed.nonces", "No nonce was ever used twice", "critical", "Rotate at once, and have these keys replaced.")
 def nonces() -> Iterator[str]:
     """The nonces of all stored values are compared, key by key: twice the same would give the texts away."""
-    seen = Counter((sealed.key_id, crypto.nonce(sealed.text)) for sealed in keyring.sealed_rows() if sealed.key_id)
+    every = (*keyring.sealed_rows(), *second_factor.seeds())
+    seen = Counter((sealed.key_id, crypto.nonce(sealed.text)) for sealed in every if sealed.key_id)
     for (key_id, _), number in seen.items():
         if number > 1:
             yield f"sealed by {key_id}: {number} values with one nonce"
@@ -180,7 +198,7 @@ def _with_columns(last: object) -> Iterator[tuple]:  # type: ignore[type-arg]
 def retired() -> Iterator[str]:
     """Rows are counted by the key that sealed them: a rotation that was not finished leaves some behind."""
     first = ring().ids[0]
-    counts = keyring.count_by_key()
+    counts = keyring.count_by_key() + second_factor.count_by_key()
     yield from (f"{number} by {key_id}" for key_id, number in counts.items() if key_id and key_id != first)
     yield Seen(f"{counts[first]} by {first}")
 

@@ -8,8 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from providers import crypto, keyring
 from providers.crypto import Ring
+from vidgenie import second_factor
 
-HELP = """Seals every stored provider key with the first key of VIDGENIE_ENCRYPTION_KEYS, while everything runs.
+HELP = """Seals every stored provider key and second factor with the first key of VIDGENIE_ENCRYPTION_KEYS, while
+everything runs.
 To change the key: 1. print one with --new-key; 2. put it last in VIDGENIE_ENCRYPTION_KEYS and restart everything, so
 that every process can open with it; 3. put it first and restart; 4. run this command; 5. ask with --retire OLD whether
 the old one may go. Ending it at any point does no harm: run it again."""
@@ -50,10 +52,15 @@ class Command(BaseCommand):
             f"{progress.sealed} sealed anew with {ring.ids[0]}, "
             f"{progress.changed_meanwhile} changed by others meanwhile."
         )
+        factors = second_factor.rotate(ring)
+        self.stdout.write(
+            f"Second factors sealed anew: {factors.sealed}, changed meanwhile: {factors.changed_meanwhile}."
+        )
         self.counts()
-        if progress.unopenable:
+        if progress.unopenable or factors.unopenable:
             raise CommandError(
-                f"Provider keys that do not open with any key in VIDGENIE_ENCRYPTION_KEYS: {progress.unopenable}"
+                "What does not open with any key in VIDGENIE_ENCRYPTION_KEYS: "
+                f"provider keys {progress.unopenable}, second factors {factors.unopenable}"
             )
 
     def retire(self, ring: Ring, key_id: str) -> None:
@@ -61,6 +68,8 @@ class Command(BaseCommand):
         used = keyring.count_by_key()[key_id]
         if used:
             raise CommandError(f"Provider keys sealed with {key_id}: {used}. Seal them anew first: run this command.")
+        if used := second_factor.count_by_key()[key_id]:
+            raise CommandError(f"Second factors sealed with {key_id}: {used}. Seal them anew first: run this command.")
         if ring.ids[:1] == (key_id,):
             raise CommandError(f"{key_id} is the key that seals: put another one before it first.")
         self.stdout.write(f"Nothing is sealed with {key_id}. Take it out of VIDGENIE_ENCRYPTION_KEYS and restart.")
@@ -69,6 +78,8 @@ class Command(BaseCommand):
     def counts(self) -> None:
         for key_id, number in sorted(keyring.count_by_key().items()):
             self.stdout.write(f"{key_id or 'no sealed value'}: {number}")
+        for key_id, number in sorted(second_factor.count_by_key().items()):
+            self.stdout.write(f"{key_id or 'not sealed'}: {number} (second factors)")
 
 
 def the_ring() -> Ring:

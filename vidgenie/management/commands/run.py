@@ -19,6 +19,7 @@ from django.db import connections
 
 from providers import crypto, keyring
 from providers.checks import require_openable_keys
+from vidgenie import second_factor
 from vidgenie.embedded import EmbeddedDatabaseError, Server
 from vidgenie.processes import KeepsDyingError, Program, Wish, keep_alive, revive, stop_together
 
@@ -146,7 +147,9 @@ def first_account() -> str:
 
 def make_encryption_key() -> None:
     """In development, leave a first encryption key under var/; never where something is sealed already."""
-    if settings.ENVIRONMENT != "development" or settings.ENCRYPTION_KEYS or any(keyring.sealed_rows()):
+    if settings.ENVIRONMENT != "development" or settings.ENCRYPTION_KEYS:
+        return
+    if any(keyring.sealed_rows()) or any(seed.key_id for seed in second_factor.seeds()):
         return
     path = settings.ENCRYPTION_KEYS_FILE
     path.parent.mkdir(exist_ok=True)
