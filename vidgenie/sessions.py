@@ -1,4 +1,4 @@
-"""Sessions as Django keeps them in the database; looking one up, as every page does, is a statement put together once."""
+"""Sessions as Django keeps them in the database; every page asks for one, in a statement that is put together once."""
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session

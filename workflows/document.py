@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.urls import reverse
 
 import sql
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
 from workflows import line, reasons
+from workflows.addresses import address
 from workflows.models import Asset, Step, Workflow
 from workflows.states import Status
 
@@ -157,8 +157,8 @@ def hoped_until(workflow: Workflow, steps: Iterable[Step]) -> datetime.datetime 
 def links(workflow: Workflow) -> dict[str, str]:
     """Where to ask for its status and where to cancel it."""
     return {
-        "status": reverse("api:workflow-status", args=[workflow.pk]),
-        "cancel": reverse("api:workflow-cancel", args=[workflow.pk]),
+        "status": address("api:workflow-status", workflow.pk),
+        "cancel": address("api:workflow-cancel", workflow.pk),
         "page": workflow.get_absolute_url(),
     }
 

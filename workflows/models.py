@@ -12,11 +12,11 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from providers.base import Reason
+from workflows.addresses import address
 from workflows.states import TERMINAL, Status
 
 REASONS = [(reason.value, reason.value.replace("_", " ")) for reason in Reason]
@@ -52,12 +52,12 @@ class Asset(models.Model):
 
     def get_absolute_url(self) -> str:
         """Where the owner gets the file's content."""
-        return reverse("api:asset-content", args=[self.pk])
+        return address("api:asset-content", self.pk)
 
     @property
     def thumbnail_url(self) -> str:
         """Where the owner gets the small picture that stands for it."""
-        return reverse("api:asset-thumbnail", args=[self.pk])
+        return address("api:asset-thumbnail", self.pk)
 
     def delete_files(self) -> None:
         """Take the content out of the storage, now or as soon as it answers; the row goes separately."""
@@ -125,7 +125,7 @@ class Workflow(models.Model):
 
     def get_absolute_url(self) -> str:
         """The workflow's page."""
-        return reverse("workflows:detail", args=[self.pk])
+        return address("workflows:detail", self.pk)
 
     # Whether the request at hand found this run under its idempotency key, instead of starting it.
     replayed: bool = False

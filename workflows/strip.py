@@ -15,12 +15,13 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+import sql
 from credits import policy
 from credits.references import Meaning
 from providers import catalog
 from providers.base import Reason
 from workflows import document, reasons, settlement
-from workflows.models import Asset, Step, Workflow
+from workflows.models import Asset, Step, Transition, Workflow
 from workflows.states import Status
 
 OPTIONS = (
@@ -49,6 +50,11 @@ class Frame:
     place: int | None = None
     settled: bool = False
     trouble: str = ""
+
+    @property
+    def state(self) -> str:
+        """The status of its step, in words."""
+        return str(Status(self.status).label)
 
     @property
     def percent(self) -> int | None:
@@ -120,6 +126,30 @@ class Strip:
         return Frame("enhance", _("words"), Status.SUCCEEDED, text=self.workflow.prompt)
 
     @property
+    def state(self) -> str:
+        """The status of the run, in words."""
+        return str(Status(self.workflow.status).label)
+
+    @property
+    def kind(self) -> str:
+        """What it makes, in words."""
+        return str(Workflow.Type(self.workflow.type).label)
+
+    @property
+    def receipt(self) -> list[tuple[str, Step]]:
+        """The steps with their names."""
+        return [(str(Step.Stage(step.stage).label), step) for step in self.steps]
+
+    @property
+    def timeline(self) -> list[tuple[datetime.datetime, str, str]]:
+        """When something happened, to which frame (empty: to the run), and where that stood from then on."""
+        moves = sql.found(Transition, "workflow_id = %s AND attempt IS NULL ORDER BY id", [self.workflow.pk])
+        return [
+            (move.at, str(Step.Stage(move.stage).label) if move.stage else "", str(Status(move.new).label))
+            for move in moves
+        ]
+
+    @property
     def image(self) -> Asset | None:
         """The run's still, made or brought."""
         return next((frame.asset for frame in self.frames if frame.stage == "image"), None)
@@ -129,7 +159,7 @@ class Strip:
         """The run's video, once it is there."""
         return next((frame.asset for frame in self.frames if frame.stage == "video"), None)
 
-    @property
+    @cached_property
     def cover(self) -> Asset | None:
         """The picture that stands for the run: the last that was made, or the user's own."""
         return next((step.asset for step in reversed(self.steps) if step.asset), self.workflow.image)
@@ -174,7 +204,7 @@ class Strip:
         lines = [policy.Line(step.price, settlement.outcome(step, self.steps)) for step in unpaid]
         return self.money["held"] - policy.amount_due(lines)
 
-    @property
+    @cached_property
     def pace(self) -> int | None:
         """Seconds until a page should look again; None when nothing will change any more."""
         if self.workflow.is_finished:

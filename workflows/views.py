@@ -154,8 +154,7 @@ def _uuid(text: str | None) -> UUID | None:
 def detail(request: Visit, pk: UUID) -> HttpResponse:
     """A run as it stands: the strip, the money, what can be done."""
     workflow = get_object_or_404(_own(request), pk=pk)
-    context = {"strip": Strip(workflow), "workflow": workflow, "transitions": workflow.transitions.filter(attempt=None)}
-    return render(request, "workflows/detail.html", context)
+    return render(request, "workflows/detail.html", {"strip": Strip(workflow), "workflow": workflow})
 
 
 @login_required
