@@ -134,6 +134,8 @@ def _prefill(request: Visit) -> dict[str, Any]:
     if image := _uuid(request.GET.get("image")):
         get_object_or_404(request.user.assets.filter(kind="image"), pk=image)
         return {"type": Workflow.Type.VIDEO_FROM_IMAGE, "image": image, "enhance": False}
+    if request.GET.get("type") == Workflow.Type.VIDEO_FROM_IMAGE:
+        return {"type": Workflow.Type.VIDEO_FROM_IMAGE, "enhance": False}
     return {"prompt": request.GET.get("prompt", "")}
 
 

@@ -68,12 +68,29 @@ if (prompt) {
   show();
 }
 
-// An upload takes the place of a chosen image, and the other way round.
+// An upload takes the place of a chosen image, and the other way round; it is shown before it is sent.
 const upload = document.querySelector("#id_upload");
 if (upload) {
   const picks = () => all('.pick [name="image"]');
-  upload.addEventListener("change", () => upload.files.length && picks().forEach((pick) => (pick.checked = false)));
-  picks().forEach((pick) => pick.addEventListener("change", () => (upload.value = "")));
+  const chosen = document.querySelector("[data-chosen]");
+  const show = () => {
+    URL.revokeObjectURL(chosen.src);
+    chosen.hidden = true; // until it turns out to be a picture
+    chosen.removeAttribute("src");
+    if (upload.files.length) chosen.src = URL.createObjectURL(upload.files[0]);
+  };
+  chosen.addEventListener("load", () => (chosen.hidden = false));
+  upload.addEventListener("change", () => {
+    if (upload.files.length) picks().forEach((pick) => (pick.checked = false));
+    show();
+  });
+  picks().forEach((pick) =>
+    pick.addEventListener("change", () => {
+      upload.value = "";
+      show();
+    }),
+  );
+  show(); // a browser that comes back to the page may have kept it
 }
 
 // Filters answer at once; their button is for those without a script.

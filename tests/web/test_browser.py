@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.factories import PASSWORD, UserFactory
 from tests.pictures import picture, sent
 from tests.pipeline import finish, run, start
+from vidgenie import tokens
 from workflows import uploads
 from workflows.models import Workflow
 
@@ -177,6 +178,31 @@ def test_a_draft_outlives_a_reload(signed_in, page, live_server):
     page.get_by_label("What should we see?").fill("a half-written")
     page.reload()
     assert page.get_by_label("What should we see?").input_value() == "a half-written"
+
+
+def test_a_picture_is_seen_before_it_is_sent(signed_in, page, live_server, user, tmp_path):
+    uploads.upload(user, sent(picture()))
+    (tmp_path / "mine.png").write_bytes(picture())
+    (tmp_path / "words.png").write_text("no picture")
+    page.goto(f"{live_server.url}/workflows/create/?type=video-from-image")
+    seen, upload = page.locator("[data-chosen]"), page.locator("#id_upload")
+    expect(seen).to_be_hidden()
+    upload.set_input_files(tmp_path / "mine.png")
+    expect(seen).to_be_visible()
+    upload.set_input_files(tmp_path / "words.png")
+    expect(seen).to_be_hidden()
+    upload.set_input_files(tmp_path / "mine.png")
+    page.locator('.pick [name="image"]').check()
+    expect(seen).to_be_hidden()
+    assert upload.input_value() == ""
+
+
+def test_a_long_name_leaves_its_button_alone(signed_in, page, live_server, user):
+    tokens.create(user, "the nightly render of a newsletter on the small machine", scopes=["read"])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{live_server.url}/accounts/tokens/")
+    place = page.get_by_role("button", name="Revoke").bounding_box()
+    assert place["width"] > place["height"]
 
 
 def test_nothing_stands_in_anybodys_way(browser, signed_in, live_server, addresses):

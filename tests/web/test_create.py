@@ -1,6 +1,7 @@
 """The box: the price before the button, every wrong thing named beside its field, and nothing held for it."""
 
 import io
+import re
 import uuid
 
 import pytest
@@ -244,6 +245,14 @@ def test_somebody_elses_run_cannot_be_remixed(as_bob, alice):
     assert as_bob.get(URL, {"from": before.pk}).status_code == 404
     assert as_bob.get(URL, {"from": uuid.uuid4()}).status_code == 404
     assert as_bob.get(URL, {"from": "nonsense"}).status_code == 404
+
+
+def test_somebody_without_a_picture_can_begin_with_one(as_alice):
+    begin = "/workflows/create/?type=video-from-image"
+    assert f'href="{begin}"' in as_alice.get("/workflows/pictures/").content.decode()
+    page = as_alice.get(begin).content.decode()
+    assert re.search(r'value="video-from-image"[^>]* checked', page)
+    assert not re.search(r'name="enhance"[^>]* checked', page)
 
 
 def test_an_example_fills_the_box(as_alice):

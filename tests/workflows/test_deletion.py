@@ -173,7 +173,7 @@ def test_the_page_shows_what_there_is_and_lets_go_of_it(client, alice, image):
     assert image.thumbnail_url in page
     said = client.post(f"/workflows/pictures/{image.pk}/delete/", follow=True).content.decode()
     assert "The picture is deleted." in said
-    assert "You have uploaded none yet." in said
+    assert "The pictures that you bring to life will be here, newest first." in said
     assert Asset.objects.count() == 0
 
 
@@ -190,7 +190,7 @@ def test_the_page_offers_no_button_where_a_run_needs_it_and_refuses_all_the_same
 
 def test_the_page_does_not_know_somebody_elses_picture(client, bob, image):
     client.force_login(bob)
-    assert "You have uploaded none yet." in client.get("/workflows/pictures/").content.decode()
+    assert "Bring a picture to life" in client.get("/workflows/pictures/").content.decode()
     assert client.post(f"/workflows/pictures/{image.pk}/delete/").status_code == 404
     assert Asset.objects.count() == 1
 
