@@ -40,7 +40,7 @@ _HIDDEN = "•••"
 MOMENT = 1.0  # seconds in which a clock, which needs the same key for call after call, goes by the row that it has
 MOST = 500  # such rows
 
-_rows: dict[tuple[str, str, object], tuple[ProviderKey, float]] = {}
+_rows: dict[tuple[str, str, object], tuple[ProviderKey | None, float]] = {}
 
 
 class KeyRefused(ValueError):
@@ -265,7 +265,7 @@ def _one(where: str, provider: str, value: object) -> ProviderKey | None:
     if known and now < known[1]:
         return known[0]
     row = next(iter(sql.found(ProviderKey, where, [provider, value])), None)
-    if row is not None and pool.is_shared():
+    if pool.is_shared() and (row is not None or value is None):  # a user who adds a key shall not be told there is none
         if len(_rows) >= MOST:
             _rows.clear()
         _rows[asked] = row, now + MOMENT

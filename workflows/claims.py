@@ -166,7 +166,7 @@ def seize(attempt: Attempt) -> None:
 
 
 def _write(attempt: Attempt, fence: int, *, unless_called: bool = False) -> None:
-    values = [field.get_db_prep_save(getattr(attempt, field.attname), connection) for field in _WRITTEN]
+    values = [sql.value(field, getattr(attempt, field.attname)) for field in _WRITTEN]
     with connection.cursor() as cursor:
         cursor.execute(_UPDATE, [*values, unless_called, attempt.next_check_at, attempt.pk, fence])
         if not cursor.rowcount:

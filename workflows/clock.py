@@ -100,6 +100,7 @@ class Clock:
     def tick(self) -> float:
         """Hand what is due to the lanes; seconds until the next tick."""
         try:
+            pool.release()
             close_old_connections()
             self._do_chores()
             due = claims.due_phases()

@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -326,7 +325,7 @@ def _mine(attempt: Attempt) -> Attempt | None:
         locked = cursor.fetchone()
     if locked is None:
         return None
-    mine, step, workflow = copy(attempt), copy(attempt.step), copy(attempt.step.workflow)
+    mine, step, workflow = sql.copied(attempt), sql.copied(attempt.step), sql.copied(attempt.step.workflow)
     workflow.__dict__.pop("moves", None)
     (
         workflow.status, workflow.cancel_requested, workflow.deadline, workflow.deleted, workflow.doubted, workflow.now,

@@ -68,3 +68,27 @@ def test_a_row_that_is_gone_is_not_written(workflow):
     workflow.pk = "00000000-0000-0000-0000-000000000000"
     with pytest.raises(DatabaseError):
         sql.save(workflow, "reason")
+
+
+def test_a_copy_changes_by_itself(workflow):
+    attempt = Attempt.objects.select_related("step").get()
+    twin = sql.copied(attempt)
+    twin.detail, twin.step = "changed", Step.objects.last()
+    assert (attempt.detail, attempt.step.position, twin._state.adding) == ("", 1, False)
+    assert sql.copied(attempt).step is attempt.step
+
+
+@pytest.mark.parametrize("model", [Workflow, Step, Attempt, Asset, Transition, ProviderCall])
+def test_a_value_that_is_not_shown_to_django_is_what_django_would_make_of_it(workflow, model):
+    for row in (*model.objects.all(), model()):
+        for field in model._meta.concrete_fields:
+            given = getattr(row, field.attname)
+            if not hasattr(given, "resolve_expression"):
+                assert str(sql.value(field, given)) == str(field.get_db_prep_save(given, connection))
+
+
+def test_a_text_in_a_json_column_is_json(workflow):
+    attempt = Attempt.objects.get()
+    attempt.options = "a text"
+    sql.save(attempt, "options")
+    assert Attempt.objects.get().options == "a text"

@@ -116,12 +116,12 @@ def test_a_clock_uses_a_key_for_a_moment_more_after_it_was_replaced(monkeypatch,
     assert token() == TWO
 
 
-def test_that_there_is_no_key_is_asked_again_each_time(monkeypatch):
+def test_that_a_user_has_no_key_is_asked_again_each_time(monkeypatch, alice):
     monkeypatch.setattr("providers.pool.is_shared", lambda: True)
     monkeypatch.setattr(keys, "_rows", {})
-    assert keys.chosen("acme") is None
-    row = keys.store("acme", ONE)
-    assert keys.chosen("acme") == row.pk
+    assert keys.chosen("acme", alice) is None
+    row = keys.store("acme", ONE, owner=alice)
+    assert keys.chosen("acme", alice) == row.pk
 
 
 def test_the_platforms_key_wins_over_the_environments(settings):
