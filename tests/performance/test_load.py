@@ -130,7 +130,7 @@ def test_a_run_that_was_answered_for_and_is_not_there_breaks_the_ledger(found):
 def test_what_is_asked_for_is_what_is_done(found):
     _, _, whole = run("--quick", "--rate", "20", "--seconds", "3", "--phase", "load")
     asked = whole["details"]["settings"]
-    assert (asked["rate"], asked["phases"], asked["quick"]) == (20, ["load"], True)
+    assert (asked["rate"], asked["phases"], whole["partial"]) == (20, ["load"], True)
     assert load_test.chosen_of(quick=False, phase=None) == ("load", "overload", "leak")
     assert load_test.lengths_of(quick=False, rate=None, seconds=7) == load_test.replace(load_test.WHOLE, load=7)
 

@@ -12,10 +12,10 @@ from statistics import median
 from credits.models import Verdict as Books
 from vidgenie.management.benchmarks.figures import percentile
 from vidgenie.management.load.generator import Sent
-from vidgenie.management.load.leaks import Look
+from vidgenie.management.load.leaks import FEW, REQUESTS, Look
 from vidgenie.management.load.phases import SHARES, STOP, TIMES, Phase, by_route, milliseconds, recovered_after
 from vidgenie.management.load.sending import MOST_CPU, Outcome, failed, refused, wrong
-from vidgenie.management.load.slope import Growth
+from vidgenie.management.load.slope import CLEAN, LEAK, Growth
 from vidgenie.reports import Row, Verdict
 from workflows import books
 from workflows.models import Workflow
@@ -25,6 +25,8 @@ FAST = 0.050  # seconds within which 95 of 100 refusals come
 RECOVERED = 30.0  # seconds after the overload
 SLICES = 5  # parts of the measured time, by whose spread the noise is seen
 BLIND = "The generator did not see the server stop, so its figures say nothing. Run it on a machine with less to do."
+TRACE = "Look at it with tracemalloc: python -X tracemalloc=25, and compare two snapshots."
+IDLE = "Too many requests were refused or answered wrongly to say so: run it with less beside it."
 HURRIED = "The generator did not keep its schedule, so it may have measured itself. Run it with less beside it."
 
 
@@ -233,7 +235,7 @@ def leak(site: Look, control: Look) -> Iterator[Row]:
         "leak-control",
         "A leak of 1 KB a request is caught",
         judged(caught),
-        target="a slope surely above 100 bytes a request",
+        target=f"a slope surely above {LEAK:.0f} bytes a request",
         measured=round(control.slope.value, 1),
         unit="B/request",
         evidence=_interval(control),
@@ -244,25 +246,28 @@ def leak(site: Look, control: Look) -> Iterator[Row]:
         "leak",
         "Memory of the web server does not grow",
         verdict if caught and site.is_sound else Verdict.UNKNOWN,
-        target="surely under 200 bytes a request",
+        target=f"surely under {CLEAN:.0f} bytes a request",
         measured=round(site.slope.value, 1),
         unit="B/request",
-        method="one process; USS after each block of 500 requests, tidied up before; Theil-Sen, bootstrap of blocks",
+        method=f"one process, warm; its heap in use after each block of {REQUESTS} requests and a collection of garbage; "
+        "bytes for each that was answered, Theil-Sen, bootstrap of blocks",
         evidence=_interval(site),
-        advice="Look at it with tracemalloc: python -X tracemalloc=25, and compare two snapshots.",
+        advice=TRACE if site.is_sound else IDLE,
     )
+    files, connections = site.grown
     yield Row(
         "leak-files",
         "Open files and connections do not grow",
-        judged(site.is_even) if site.is_sound else Verdict.UNKNOWN,
-        target="as many in the last third as in the first",
-        measured=max(site.files),
-        unit="files",
-        evidence=f"files {site.files[0]} to {site.files[-1]}, "
-        f"connections {site.connections[0]} to {site.connections[-1]}",
+        judged(max(files, connections) <= FEW) if site.is_sound else Verdict.UNKNOWN,
+        target=f"in the last third at most {FEW} more than in the first",
+        measured=max(files, connections),
+        unit="more",
+        evidence=f"{site.files[-1]} files, {files:+.0f}; {site.connections[-1]} connections, {connections:+.0f}",
+        advice="" if site.is_sound else IDLE,
     )
 
 
 def _interval(look: Look) -> str:
-    found = look.slope
-    return f"{found.value:.0f}, with 95 % between {found.low:.0f} and {found.high:.0f}; {len(look.bytes)} blocks"
+    found, sent = look.slope, sum(len(outcome.sent) for outcome in look.sent)
+    told = f"{found.value:.0f}, with 95 % between {found.low:.0f} and {found.high:.0f}"
+    return f"{told}; {len(look.bytes)} blocks, {look.warm} of them to warm up; {look.answered[-1]} of {sent} answered"
