@@ -249,7 +249,7 @@ def leak(site: Look, control: Look) -> Iterator[Row]:
         target=f"surely under {CLEAN:.0f} bytes a request",
         measured=round(site.slope.value, 1),
         unit="B/request",
-        method=f"one process, warm; its heap in use after each block of {REQUESTS} requests and a collection of garbage; "
+        method=f"one process, warm; heap in use after each block of {REQUESTS} requests and a collection of garbage; "
         "bytes for each that was answered, Theil-Sen, bootstrap of blocks",
         evidence=_interval(site),
         advice=TRACE if site.is_sound else IDLE,
