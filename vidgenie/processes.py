@@ -1,5 +1,6 @@
 """Programs that run side by side and stop together: the parts of a worker, and all that `manage.py run` starts."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,12 +9,24 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 STEADY = 20.0  # seconds; what lived that long did not die of its start
 RESTARTS = 3  # short lives in a row; what dies more often will not get better by haste
 LONGEST_PAUSE = 30.0  # seconds between two starts of what keeps dying
 ECHO = 2.0  # seconds; systemd tells every process, and `run` tells the worker: that is one wish, said twice
 PR_SET_PDEATHSIG = 1
+
+
+def give_way(nice: int) -> None:
+    """Let whoever is less nice have the processor first; 0 is usual, 19 is the most.
+
+    Linux weighs all programs of a session as one, and looks at their own niceness only among themselves: so that of
+    the session is told as well, where there is such a thing. In a container or a unit of systemd its weight counts.
+    """
+    os.nice(nice)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
 
 
 class KeepsDyingError(RuntimeError):

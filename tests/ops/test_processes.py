@@ -1,5 +1,6 @@
 """The programs behind `make run` are restarted when they die, and leave nothing running when they stop."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -209,3 +210,11 @@ def test_programs_stop_when_their_parent_is_killed() -> None:
     parent.communicate()
 
     assert eventually(lambda: not is_running(child))
+
+
+def test_who_gives_way_does_so_among_sessions_too() -> None:
+    code = "from vidgenie.processes import give_way; import os; give_way(5); print(os.nice(0))"
+    code += "; print(open('/proc/self/autogroup').read() if os.path.exists('/proc/self/autogroup') else 'nice 5')"
+    given = subprocess.run([sys.executable, "-c", code], start_new_session=True, capture_output=True, text=True)
+    assert given.stdout.split()[0] == str(os.nice(0) + 5)
+    assert given.stdout.rstrip().endswith("nice 5") or "autogroup" not in given.stdout

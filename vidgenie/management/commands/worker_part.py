@@ -23,10 +23,11 @@ from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 from providers import journal, pool
 from providers.adapters import sandbox
 from vidgenie import memory
-from vidgenie.processes import die_with_parent
+from vidgenie.processes import die_with_parent, give_way
 from workflows import pipeline, tasks, workers
 from workflows.clock import Clock
 
+NICE = {"queue": 5, "clock": 5, "renderer": 10}  # somebody waits for a page; drawing takes a whole core
 IDLE = 0.2  # seconds between two looks at whether to stop, or whether there is something to render
 LONG = 5.0  # seconds; of a task that takes longer it is told now and then that it goes on
 GARBAGE = 10_000  # objects that a clock makes between two searches for what refers to itself
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             post_spawn.connect(_tell_memory, weak=False)
         else:
             memory.keep_telling(part)
+        give_way(NICE[part])
         PARTS[part](_Stop())
 
 
@@ -145,7 +147,6 @@ class _Running:
 
 def _run_renderer(stop: _Stop) -> None:
     """Render the sandbox's jobs one after the other and tell the pipeline of each, until told to stop."""
-    os.nice(5)  # drawing takes a whole core; pages come first
     while not stop.told:
         if not _render_one():
             time.sleep(IDLE)
