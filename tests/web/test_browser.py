@@ -205,6 +205,23 @@ def test_a_long_name_leaves_its_button_alone(signed_in, page, live_server, user)
     assert place["width"] > place["height"]
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_menu_of_a_phone_is_one_line(signed_in, page, live_server, language):
+    signed_in.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{live_server.url}/workflows/create/")
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator(".top").bounding_box()["height"] < 80
+
+
+def test_filters_answer_without_their_button(signed_in, page, live_server, user):
+    run(user, "image-only", "a fox", resolution="480p")
+    page.goto(f"{live_server.url}/workflows/")
+    expect(page.get_by_role("button", name="Show")).to_be_hidden()
+    page.get_by_label("state").select_option("failed")
+    page.get_by_text("Nothing of this kind.").wait_for()
+
+
 def test_nothing_stands_in_anybodys_way(browser, signed_in, live_server, addresses):
     stranger = browser.new_context()
     for context, pages in ((signed_in, addresses), (stranger, STRANGERS)):
