@@ -101,7 +101,7 @@ SELECT GREATEST(
 _BEFORE = f"""
 SELECT COUNT(*) FROM (
     SELECT {_WAITING} AND id <> %(me)s
-        AND key_turn <= %(turn)s AND (key_turn < %(turn)s OR created < COALESCE(%(created)s, 'infinity'))
+        AND key_turn <= %(turn)s AND (key_turn < %(turn)s OR created < COALESCE(%(created)s::timestamptz, 'infinity'))
     LIMIT %(most)s
 ) earlier
 """  # noqa: S608 (no value of anybody's is in the text)

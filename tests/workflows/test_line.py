@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
+import sql
 from providers.adapters import sandbox
 from providers.models import ProviderKey
 from tests.factories import UserFactory
@@ -24,9 +25,9 @@ def stood(user, **fields):
     """One more attempt of this user's, as it is when it has just been started."""
     run = Workflow.objects.create(user=user, type="image-only", prompt="a fox", quoted=1, deadline="2100-01-01T00:00Z")
     step = Step.objects.create(workflow=run, stage="image", position=1, provider="sandbox", model="a/b", price=1)
-    row = {"turn": line.turn_of(user.pk), "provider": "sandbox", "next_check_at": "2000-01-01T00:00Z"} | fields
+    row = {"provider": "sandbox", "next_check_at": datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)} | fields
     attempt = Attempt(step=step, user=user, number=1, price=1, **row)
-    attempt.save(force_insert=True)
+    sql.insert([attempt], **({} if "turn" in fields else {"turn": line.turn_of(user.pk)}))
     attempt.refresh_from_db()
     return attempt
 
@@ -263,6 +264,15 @@ def test_who_stands_behind_fewer_than_there_are_slots_may_go_however_far_that_is
     for turn in range(3):
         stood(alice, fence=1, key_turn=turn)
     assert (entered(alice)[0], entered(alice)[0]) == (0, 4)
+
+
+def test_one_that_is_just_being_made_stands_behind_those_of_its_turn(alice, bob, two_at_once):
+    busy(alice, 2)
+    stood(bob, fence=1, key_turn=0)
+    step = stood(alice).step
+    made = Attempt(step=step, user=alice, number=2, price=1, provider="sandbox", key_turn=0)
+    with transaction.atomic():
+        assert line.enter(made) == 2
 
 
 def test_of_those_with_the_same_turn_the_older_goes_first(alice, bob, two_at_once):
