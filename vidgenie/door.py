@@ -6,7 +6,9 @@ a fraction of a millisecond, so those who are let in are still answered.
 """
 
 import contextlib
+import ctypes
 import json
+import os
 import re
 import socket
 import sys
@@ -29,19 +31,23 @@ SWITCH = 0.0005  # seconds; in Python's usual 5 ms a thread at work keeps the do
 SPARED = (b"GET /healthz ", b"HEAD /healthz ")  # whoever asks this ends a process that does not answer
 _LANGUAGES = (rb"(?i)\bdjango_language=([a-z]{2})\b", rb"(?i)\r\naccept-language: *([a-z]{2})\b")
 _HEAD, _MUCH = 4096, 256 * 1024  # bytes
+_head, _rest = ctypes.create_string_buffer(_HEAD), ctypes.create_string_buffer(_MUCH)
+_system = ctypes.PyDLL(None)
+for _call in (_system.recv, _system.send):
+    _call.argtypes, _call.restype = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int), ctypes.c_ssize_t
 
 
 class Door(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threads behind a door.
 
-    Each call of the system gives Python's lock away, and a busy process takes milliseconds to give it back: so a
-    refusal makes as few of them as it can.
+    Each call of the system by Python's own functions gives Python's lock away, and a busy process takes milliseconds
+    to give it back. So those who are refused are dealt with by calls that keep it (PyDLL), none of which waits.
     """
 
     def init_process(self) -> None:
         """Begin to work."""
         self.arrived: deque[float] = deque()  # when each one came that waits for a thread, the first one first
-        self.lingering: deque[tuple[float, socket.socket]] = deque()
+        self.lingering: deque[tuple[float, int]] = deque()  # until when, and the connection's file
         self.refusals, self.told = 0, time.monotonic()
         sys.setswitchinterval(SWITCH)
         for listener in self.sockets:
@@ -66,22 +72,30 @@ class Door(ThreadWorker):  # type: ignore[misc]
             if not self.is_full():
                 super().accept(listener)
                 return
-            try:
-                sock, address = listener.accept()
-            except OSError:  # nobody is left, or has gone again
+            if (file := _system.accept(listener.fileno(), None, None)) < 0:  # nobody is left, or has gone again
                 return
-            head = _peeked(sock)
-            if self.cfg.is_ssl or head.startswith(SPARED):
-                self.nr_conns += 1
-                super().enqueue_req(self.noted(TConn(self.cfg, sock, address, listener.getsockname())))
+            if self.cfg.is_ssl or (head := _peeked(file)).startswith(SPARED):
+                self.let_in(file, listener)
             else:
-                self.refuse(sock, head)
+                self.refuse(file, head)
+
+    def let_in(self, file: int, listener: socket.socket) -> None:
+        """Let somebody wait for a thread although there is no room."""
+        os.set_inheritable(file, False)
+        sock = socket.socket(fileno=file)
+        try:
+            conn = TConn(self.cfg, sock, sock.getpeername(), listener.getsockname())
+        except OSError:  # it has gone again
+            sock.close()
+            return
+        self.nr_conns += 1
+        super().enqueue_req(self.noted(conn))
 
     def enqueue_req(self, conn: TConn) -> None:
         """Let a request wait for a thread; on a connection that was kept it may have to be refused."""
-        if self.is_full() and not self.cfg.is_ssl and not (head := _peeked(conn.sock)).startswith(SPARED):
+        if self.is_full() and not self.cfg.is_ssl and not (head := _peeked(conn.sock.fileno())).startswith(SPARED):
             self.nr_conns -= 1
-            self.refuse(conn.sock, head)
+            self.refuse(conn.sock.detach(), head)
             return
         super().enqueue_req(self.noted(conn))
 
@@ -95,11 +109,11 @@ class Door(ThreadWorker):  # type: ignore[misc]
         self.arrived.popleft()
         return super().handle(conn)
 
-    def refuse(self, sock: socket.socket, head: bytes) -> None:
+    def refuse(self, file: int, head: bytes) -> None:
         """Answer 503 and let go, without waiting for anybody."""
-        with contextlib.suppress(OSError):
-            sock.send(refusal(head), socket.MSG_DONTWAIT)
-        self.linger(sock)
+        told = refusal(head)
+        _system.send(file, told, len(told), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+        self.linger(file)
         self.refusals += 1
         if time.monotonic() - self.told > TOLD_EVERY:
             self.log.warning("Too much to do: %d requests were refused with 503.", self.refusals)
@@ -111,13 +125,13 @@ class Door(ThreadWorker):  # type: ignore[misc]
             super().finish_request(conn, fs)
             return
         self.nr_conns -= 1
-        with contextlib.suppress(OSError):  # it has gone already
-            conn.sock.shutdown(socket.SHUT_WR)
-        self.linger(conn.sock)
+        file = conn.sock.detach()
+        _system.shutdown(file, socket.SHUT_WR)
+        self.linger(file)
 
-    def linger(self, sock: socket.socket) -> None:
+    def linger(self, file: int) -> None:
         """Close it in a moment: what comes after the end resets the connection, and our answer would be lost."""
-        self.lingering.append((time.monotonic() + LINGER, sock))
+        self.lingering.append((time.monotonic() + LINGER, file))
         self.let_go()
 
     def let_go(self) -> None:
@@ -138,19 +152,16 @@ def _wait_for_words(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
 
 
-def _peeked(sock: socket.socket) -> bytes:
+def _peeked(file: int) -> bytes:
     """What has come of the request so far."""
-    try:
-        return sock.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except OSError:
-        return b""
+    count = _system.recv(file, _head, _HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    return ctypes.string_at(_head, max(0, count))
 
 
-def _close(sock: socket.socket) -> None:
+def _close(file: int) -> None:
     """Close it, having taken what is unread: that too would reset the connection."""
-    with contextlib.suppress(OSError):
-        sock.recv(_MUCH, socket.MSG_DONTWAIT)
-    sock.close()
+    _system.recv(file, _rest, _MUCH, socket.MSG_DONTWAIT)
+    _system.close(file)
 
 
 # --- What is said ------------------------------------------------------------------------------------------

@@ -109,6 +109,17 @@ def test_who_finds_no_room_is_told_at_once_and_who_came_before_is_answered(site)
     assert up(port)
 
 
+def test_who_asks_whether_it_lives_may_wait_although_there_is_no_room(site):
+    port, gate = site
+    with ExitStack() as stack:
+        crowd(stack, port, gate)
+        sock = ask(stack.enter_context(closing(connect(port))), "/healthz")
+        assert refused(port)[0] == 503  # they come in one after the other: by now the first has been let in
+        gate.touch()
+        status, _, body = answer(sock)
+        assert (status, body) == (200, b"/healthz")
+
+
 def test_a_kept_connection_is_refused_like_a_new_one(site):
     port, gate = site
     gate.touch()
