@@ -18,6 +18,8 @@ from django.db.models.base import ModelState
 _PLAIN = {str, bool, float, uuid.UUID, datetime.datetime, type(None)}
 
 Row = TypeVar("Row", bound=Model)
+Working = tuple[str, Sequence[Any]]  # SQL for a value, and what it is given
+_WorkedOut = tuple[tuple[str, str], ...]  # names of fields, each with its SQL
 
 
 @functools.cache
@@ -49,17 +51,21 @@ def found(model: type[Row], where: str, given: Sequence[Any]) -> list[Row]:
         return [made(model, values) for values in cursor.fetchall()]
 
 
-def insert(rows: Sequence[Model]) -> None:
-    """Write new rows of one model; what PostgreSQL fills in by itself is on them afterwards."""
-    model = type(rows[0])
-    given = _given(model)
+def insert(rows: Sequence[Model], **worked_out: Working) -> None:
+    """Write new rows of one model; what PostgreSQL fills in by itself is on them afterwards.
+
+    `worked_out` are fields whose values it works out, and how.
+    """
+    model, by_it = type(rows[0]), tuple((name, how) for name, (how, _) in worked_out.items())
+    more = [value for _, values in worked_out.values() for value in values]
+    given = _given(model, by_it)
     with connection.cursor() as cursor:
         cursor.execute(
-            _inserting(model, len(rows)),
-            [value(field, field.pre_save(row, add=True)) for row in rows for field in given],
+            _inserting(model, len(rows), by_it),
+            [each for row in rows for each in [*_values(row, given), *more]],
         )
         for row, values in zip(rows, cursor.fetchall(), strict=True):
-            for field, filled in zip(_filled_in(model), values, strict=True):
+            for field, filled in zip(_filled_in(model, by_it), values, strict=True):
                 setattr(row, field.attname, filled)
             row._state.adding, row._state.db = False, connection.alias
 
@@ -75,7 +81,7 @@ def save(row: Model, *names: str) -> None:
 
 
 def value(field: "Field[Any, Any]", given: Any) -> Any:
-    """What PostgreSQL is given for a field. Most of it is the same, and need not pass through five calls of Django's."""
+    """What PostgreSQL is given for a field. Most of it is the same, and need not pass through Django's five calls."""
     if type(given) in _PLAIN and not isinstance(field, JSONField):
         return given
     return field.get_db_prep_save(given, connection)
@@ -89,32 +95,39 @@ def copied(row: Row) -> Row:
     return twin
 
 
+def _values(row: Model, fields: "list[Field[Any, Any]]") -> list[Any]:
+    return [value(field, field.pre_save(row, add=True)) for field in fields]
+
+
 @functools.cache
 def _fields(model: type[Model], names: tuple[str, ...]) -> "list[Field[Any, Any]]":
     return [model._meta.get_field(name) for name in names]  # type: ignore[misc]
 
 
 @functools.cache
-def _given(model: type[Model]) -> "list[Field[Any, Any]]":
-    return [field for field in model._meta.concrete_fields if field not in _filled_in(model)]
+def _given(model: type[Model], by_it: _WorkedOut) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.concrete_fields if field not in _filled_in(model, by_it)]
 
 
 @functools.cache
-def _filled_in(model: type[Model]) -> "list[Field[Any, Any]]":
-    """What PostgreSQL fills in: numbers that it counts, and defaults that only it knows."""
+def _filled_in(model: type[Model], by_it: _WorkedOut) -> "list[Field[Any, Any]]":
+    """What PostgreSQL fills in: numbers that it counts, defaults that only it knows, and what it was told to."""
     return [
         field
         for field in model._meta.concrete_fields
-        if field.get_internal_type() == "BigAutoField" or (field.has_db_default() and not field.has_default())
+        if field.get_internal_type() == "BigAutoField"
+        or (field.has_db_default() and not field.has_default())
+        or field.name in dict(by_it)
     ]
 
 
 @functools.cache
-def _inserting(model: type[Model], count: int) -> str:
-    given = _given(model)
-    row = f"({', '.join(['%s'] * len(given))})"
-    returning = ", ".join(str(field.column) for field in _filled_in(model))
-    names = ", ".join(str(field.column) for field in given)
+def _inserting(model: type[Model], count: int, by_it: _WorkedOut) -> str:
+    given = _given(model, by_it)
+    row = f"({', '.join(['%s'] * len(given) + [how for _, how in by_it])})"
+    returning = ", ".join(str(field.column) for field in _filled_in(model, by_it))
+    told = _fields(model, tuple(name for name, _ in by_it))
+    names = ", ".join(str(field.column) for field in [*given, *told])
     values = ", ".join([row] * count)
     return f"INSERT INTO {model._meta.db_table} ({names}) VALUES {values} RETURNING {returning}"  # noqa: S608
 

@@ -75,7 +75,10 @@ class Execute(APIView):
             return _receipt(before, _lines(before))
         image = _own_image(request, body.get("image"))
         quote = pipeline.quote(body.get("type"), body.get("prompt"), body.get("options"), image, user=_user(request))
-        workflow = pipeline.start(_user(request), quote, key=key, digest=digest)
+        try:
+            workflow = pipeline.start(_user(request), quote, key=key, digest=digest)
+        except pipeline.PictureGone as error:
+            raise _no_image() from error
         return _receipt(workflow, _lines(workflow) if workflow.replayed else [_line(line) for line in quote.lines])
 
 
@@ -335,8 +338,12 @@ def _own_image(request: Request, value: object) -> Asset | None:
         return None
     image = Asset.objects.filter(pk=_id(value, "image"), user=_user(request)).first()
     if image is None:
-        raise NotFound({"image": _("You have no image with this id.")})
+        raise _no_image()
     return image
+
+
+def _no_image() -> NotFound:
+    return NotFound({"image": _("You have no image with this id.")})
 
 
 def _require_length(request: Request) -> None:

@@ -38,12 +38,12 @@ RECENT = 4  # images to choose from
 class MakeForm(forms.Form):
     """What to make. After a successful `is_valid` there is `quote`; then `start` makes it."""
 
-    default_renderer = Renderer
+    default_renderer = Renderer()
 
     type = forms.CharField(widget=forms.RadioSelect(choices=TYPES), initial=Workflow.Type.COMPLETE)
     prompt = forms.CharField(required=False, strip=False, widget=forms.Textarea)
     image = forms.UUIDField(required=False)
-    upload = forms.FileField(required=False, allow_empty_file=True)
+    upload = forms.FileField(required=False, allow_empty_file=True, widget=forms.FileInput)
     aspect_ratio = forms.CharField(required=False, widget=forms.RadioSelect, label=_("Shape"))
     duration_seconds = forms.IntegerField(required=False, widget=forms.RadioSelect, label=_("Length"))
     resolution = forms.CharField(required=False, widget=forms.RadioSelect, label=_("Size"))
@@ -200,7 +200,7 @@ class MakeForm(forms.Form):
         return self.quote.credits
 
     def start(self) -> Workflow | None:
-        """Start the run; None when the upload was refused, which is then among the errors.
+        """Start the run; None when its picture was refused, or is gone, which is then among the errors.
 
         Raises InsufficientCredits. A second press of the same button gives the run of the first.
         """
@@ -208,14 +208,13 @@ class MakeForm(forms.Form):
         digest = self._digest()
         key = f"page:{self.cleaned_data['key'] or secrets.token_urlsafe(24)}:{digest[:32]}"
         file = self.cleaned_data["upload"]
-        if not file or self.cleaned_data["type"] != Workflow.Type.VIDEO_FROM_IMAGE:
-            return pipeline.start(self.user, self.quote, key=key, digest=digest)
         try:
-            uploaded = uploads.upload(self.user, file)
+            if file and self.cleaned_data["type"] == Workflow.Type.VIDEO_FROM_IMAGE:
+                return self._start_with(uploads.upload(self.user, file), key, digest)
+            return pipeline.start(self.user, self.quote, key=key, digest=digest)
         except InvalidInput as invalid:
             self._blame(invalid)
             return None
-        return self._start_with(uploaded, key, digest)
 
     def _start_with(self, uploaded: Asset, key: str, digest: str) -> Workflow:
         """The upload stays only if the run that uses it begins."""

@@ -17,8 +17,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Case, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce
 
+import sql
 from providers.adapters import ADAPTERS, key_owner
 from workflows.models import Attempt
 
@@ -36,16 +37,20 @@ _IN_LINE = Q(phase=Phase.SUBMIT, key_turn__isnull=False)
 # --- For the workers ---------------------------------------------------------------------------------------
 
 
-def turn_of(user_id: int) -> Combinable:
+def turn_of(user_id: int) -> sql.Working:
     """The turn of one more attempt of this user, worked out by the database when the row is inserted.
 
     It is for a row that no worker has looked at yet. What was looked at and has to wait, because its provider said so
     or its key is busy, holds nobody's turn back.
     """
-    unseen = Attempt.objects.filter(_UNSEEN)
-    lowest = Subquery(unseen.order_by("turn").values("turn")[:1])
-    own = Subquery(unseen.filter(user=user_id).order_by("-turn").values("turn")[:1])
-    return Greatest(Coalesce(lowest + NEW, 0), Coalesce(own + OWN, 0))
+    return _NEXT, [NEW, user_id, OWN]
+
+
+_NEXT = """
+GREATEST(
+    COALESCE((SELECT MIN(turn) FROM workflows_attempt WHERE phase = 'submit' AND fence = 0) + %s, 0),
+    COALESCE((SELECT MAX(turn) FROM workflows_attempt WHERE phase = 'submit' AND fence = 0 AND user_id = %s) + %s, 0)
+)"""
 
 
 # --- For a key ---------------------------------------------------------------------------------------------

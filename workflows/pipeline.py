@@ -40,6 +40,7 @@ from workflows import (
     tasks,
 )
 from workflows.models import Asset, Attempt, Step, Workflow
+from workflows.prompts import InvalidInput
 from workflows.quote import Quote, quote
 from workflows.states import UNFINISHED, Status
 
@@ -61,6 +62,10 @@ class KeyReused(Exception):
     """The idempotency key was used before, for another request."""
 
 
+class PictureGone(InvalidInput):
+    """The picture that the run was to start from has just been deleted."""
+
+
 class NotRetryable(Exception):
     """Only a run that failed or was canceled, and was not deleted, can be tried again. Its text is for its owner."""
 
@@ -75,16 +80,19 @@ class ModelGone(NotRetryable):
 def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "") -> Workflow:
     """Hold the quoted credits and put the run in line; the same key and digest give the run they gave before.
 
-    Raises InsufficientCredits, TooMany, or KeyReused for the same key with another digest. Nothing is written then.
+    Raises InsufficientCredits, TooMany, PictureGone, or KeyReused for the same key with another digest. Nothing is
+    written then.
     """
     crashpoint("quoted")
     try:
         with transaction.atomic():
             workflow = _start(user, quote, key, digest)
             crashpoint("start.written")
-    except IntegrityError:  # the key was used before, perhaps by a request that came at the same moment
+    except IntegrityError as error:  # the key was used before, perhaps by a request that came at the same moment
         if before := started_before(user, key, digest):
             return before
+        if "_image_id_" in (getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""):
+            raise PictureGone({"image": _("There is no such image.")}) from error
         raise
     crashpoint("started")
     return workflow
@@ -97,16 +105,18 @@ def started_before(user: "User", key: str | None, digest: str) -> Workflow | Non
     """
     if key is None:
         return None
-    before = Workflow.objects.filter(user=user, idempotency_key=key).first()
-    if before is not None and before.request_digest != digest:
+    found = sql.found(Workflow, "user_id = %s AND idempotency_key = %s", [user.pk, key])
+    if not found:
+        return None
+    before = found[0]
+    if before.request_digest != digest:
         raise KeyReused("This Idempotency-Key was used before, for another request.")
-    if before is not None:
-        before.replayed = True
+    before.replayed = True
     return before
 
 
 def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow:
-    workflow = Workflow.objects.create(
+    workflow = Workflow(
         user=user,
         type=quote.type,
         prompt=quote.prompt,
@@ -115,9 +125,10 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
         quoted=quote.credits,
         idempotency_key=key,
         request_digest=digest,
-        deadline=Now() + _patience(),
     )
-    steps = Step.objects.bulk_create(
+    sql.insert([workflow], deadline=("STATEMENT_TIMESTAMP() + %s", [_patience()]))
+    workflow.now = workflow.created
+    steps = [
         Step(
             workflow=workflow,
             stage=part.stage,
@@ -129,7 +140,8 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
             own_key=part.own_key,
         )
         for position, part in enumerate(quote.lines, start=1)
-    )
+    ]
+    sql.insert(steps)
     ledger.hold(user, quote.credits, reference=workflow.reference)
     _stand_in_line(answers.new_attempt(workflow, steps[0], quote.prompt, number=1))
     tasks.nudge()
@@ -139,8 +151,8 @@ def _start(user: "User", quote: Quote, key: str | None, digest: str) -> Workflow
 def _stand_in_line(attempt: Attempt) -> None:
     """The run begins, or begins again, with this attempt, unless its user has too many; the account is locked."""
     limits.require(attempt.step.workflow)
-    attempt.turn = line.turn_of(attempt.user_id)
-    attempt.save(force_insert=True)
+    attempt.next_check_at = attempt.step.workflow.now
+    sql.insert([attempt], turn=line.turn_of(attempt.user_id))
 
 
 def _patience() -> datetime.timedelta:
