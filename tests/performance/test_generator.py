@@ -13,12 +13,11 @@ import pytest
 
 from vidgenie.management.load import phases, rows
 from vidgenie.management.load.generator import BROKEN, NEVER, Plan, Sent
-from vidgenie.management.load.mix import ROUTES, Person
+from vidgenie.management.load.mix import EXECUTE, ROUTES, Person
 from vidgenie.management.load.phases import Phase
 from vidgenie.management.load.sending import Outcome, failed, refused, send, sending, wrong
 
 SIGN_IN = "GET /accounts/login/"
-EXECUTE = "POST /api/workflow/execute"
 
 
 def person(**more):

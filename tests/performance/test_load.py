@@ -18,7 +18,7 @@ from tests.performance.test_generator import ALICE, sent
 from vidgenie.management.benchmarks.rig import Rig
 from vidgenie.management.commands import load_test
 from vidgenie.management.load import phases
-from vidgenie.management.load.furnish import _person
+from vidgenie.management.load.furnish import person
 from vidgenie.management.load.generator import Plan, Sent
 from vidgenie.management.load.installation import named
 from vidgenie.management.load.phases import Phase
@@ -146,7 +146,7 @@ def test_nonsense_is_refused_before_anything_is_started(found, wrong):
 
 
 def test_a_person_comes_in_with_a_session_and_a_token_that_are_good(client, alice):
-    them = _person(alice, 300)
+    them = person(alice, 300)
     assert them.address == "127.1.1.51"
     client.cookies[settings.SESSION_COOKIE_NAME] = them.session
     assert client.get("/workflows/").status_code == 200

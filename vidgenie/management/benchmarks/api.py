@@ -4,25 +4,22 @@ A client that waits for its answer cannot see what a crowd would: that is what `
 """
 
 import http.client
-import json
+import itertools
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from random import Random
 
-from django.conf import settings
 from django.core.management.base import CommandError
-from django.test import Client
 
-from vidgenie import tokens
 from vidgenie.management.benchmarks.figures import LEAST_RUNS, Figure, percentile
 from vidgenie.management.benchmarks.ground import Ground, settled
 from vidgenie.management.benchmarks.rig import Rig, wait
 from vidgenie.management.commands.run import answers, web_server
+from vidgenie.management.load import furnish, mix
+from vidgenie.management.load.mix import EXECUTE, HOST, Asked, Person, Route
 
-HOST = "127.0.0.1"
 BAR = 120.0  # milliseconds, of the 95th percentile
 REQUESTS, WARM_UP = 20, 5  # of a route in a round
 STARTS = 4  # of these requests, where each starts a run: a person may not start many
@@ -33,16 +30,16 @@ METHOD = (
 )
 
 
-@dataclass(frozen=True)
-class Route:
-    """What is asked. `signed_in` by a session, else by a token; `body` makes it a POST."""
-
-    id: str
-    name: str
-    path: str
-    signed_in: bool = False
-    body: dict[str, Any] | None = None
-    status: int = 200
+# Of the load test's kinds of requests, by the ids of their figures.
+ROUTES = {
+    "home": "GET /",
+    "gallery": "GET /workflows/",
+    "create": "GET /workflows/create/",
+    "run": "GET /workflows/{id}/",
+    "status": "GET /api/workflow/status/{id}",
+    "list": "GET /api/workflow",
+    "execute": EXECUTE,
+}
 
 
 def report(ground: Ground, runs: int = LEAST_RUNS) -> Iterator[Figure | str]:
@@ -52,28 +49,13 @@ def report(ground: Ground, runs: int = LEAST_RUNS) -> Iterator[Figure | str]:
     done = on.start(3, on.quote("image-only"))
     settled(done)
     with served(on) as port, closing(http.client.HTTPConnection(HOST, port, timeout=30)) as line:
-        headers = _tickets(on)
-        for route in routes(str(done[0])):
-            rounds = _measured(line, route, headers[route.signed_in], runs)
+        person = furnish.person(on.people[0], 0)
+        for key, name in ROUTES.items():
+            rounds = _measured(line, mix.route(name), person, runs)
             medians, highs = ([percentile(one, share) for one in rounds] for share in (0.5, 0.95))
-            yield Figure.of(f"{route.name}, half within", medians, unit="ms", id=f"{route.id}-p50")
-            yield Figure.of(f"{route.name}, 95 % within", highs, unit="ms", at_most=BAR, id=f"{route.id}-p95")
+            yield Figure.of(f"{name}, half within", medians, unit="ms", id=f"{key}-p50")
+            yield Figure.of(f"{name}, 95 % within", highs, unit="ms", at_most=BAR, id=f"{key}-p95")
     ground.providers(speed=1)
-
-
-def routes(run: str) -> tuple[Route, ...]:
-    """The kinds of requests, given the id of somebody's run."""
-    options = {"text_model": "gpt", "image_model": "gpt-image"}
-    execute = {"type": "image-only", "prompt": "a fox in the snow", "options": options}
-    return (
-        Route("home", "GET /", "/"),
-        Route("gallery", "GET /workflows/", "/workflows/", signed_in=True),
-        Route("create", "GET /workflows/create/", "/workflows/create/", signed_in=True),
-        Route("run", "GET /workflows/<id>/", f"/workflows/{run}/", signed_in=True),
-        Route("status", "GET /api/workflow/status", f"/api/workflow/status?workflow_id={run}"),
-        Route("list", "GET /api/workflow", "/api/workflow"),
-        Route("execute", "POST /api/workflow/execute", "/api/workflow/execute", body=execute, status=202),
-    )
 
 
 @contextmanager
@@ -87,32 +69,22 @@ def served(on: Rig) -> Iterator[int]:
         yield port
 
 
-def _tickets(on: Rig) -> dict[bool, dict[str, str]]:
-    """Headers of somebody who is signed in, and of their program."""
-    client = Client()
-    client.force_login(on.people[0], backend=settings.AUTHENTICATION_BACKENDS[0])
-    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
-    _, token = tokens.create(on.people[0], "benchmark")
-    return {True: {"Cookie": cookie}, False: {"Authorization": f"Bearer {token}"}}
-
-
-def _measured(
-    line: http.client.HTTPConnection, route: Route, headers: dict[str, str], rounds: int
-) -> list[list[float]]:
+def _measured(line: http.client.HTTPConnection, route: Route, person: Person, rounds: int) -> list[list[float]]:
     """Milliseconds of each request, by rounds."""
-    count, first = (STARTS, 1) if route.body else (REQUESTS, WARM_UP)
+    chance = Random(1)  # noqa: S311 (the same requests each time)
+    count, first = (STARTS, 1) if route.writes else (REQUESTS, WARM_UP)
+    asked = (route.build(person, chance, f"benchmark-{number}") for number in itertools.count())
     for _ in range(first):
-        _asked(line, route, headers)
-    return [[_asked(line, route, headers) for _ in range(count)] for _ in range(rounds)]
+        _asked(line, next(asked))
+    return [[_asked(line, next(asked)) for _ in range(count)] for _ in range(rounds)]
 
 
-def _asked(line: http.client.HTTPConnection, route: Route, headers: dict[str, str]) -> float:
-    body = json.dumps(route.body) if route.body else None
-    kind = {"Content-Type": "application/json"} if body else {}
+def _asked(line: http.client.HTTPConnection, asked: Asked) -> float:
+    """Raises CommandError for an answer that was not to be."""
     start = time.perf_counter()
-    line.request("POST" if body else "GET", route.path, body, headers | kind)
+    line.request(asked.method, asked.path, asked.body or None, dict(asked.headers))
     answer = line.getresponse()
     answer.read()
-    if answer.status != route.status:
-        raise CommandError(f"{route.name} answered {answer.status}")
+    if answer.status not in asked.right:
+        raise CommandError(f"{asked.method} {asked.path} answered {answer.status}")
     return (time.perf_counter() - start) * 1000

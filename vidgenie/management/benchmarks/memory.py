@@ -7,9 +7,10 @@ from contextlib import closing
 import psutil  # type: ignore[import-untyped]
 
 from vidgenie.management.benchmarks import usage
-from vidgenie.management.benchmarks.api import HOST, served
+from vidgenie.management.benchmarks.api import served
 from vidgenie.management.benchmarks.figures import Figure
 from vidgenie.management.benchmarks.ground import Ground, settled
+from vidgenie.management.load.mix import HOST
 
 ALL = 1200.0  # MB; web server, worker and PostgreSQL together
 WORK, REQUESTS = 60, 200

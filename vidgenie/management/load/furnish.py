@@ -28,14 +28,15 @@ def furnish(on: Rig, runs: int) -> list[Person]:
     succeeded(firsts)
     for run in Workflow.objects.filter(pk__in=firsts):
         past.copy(run, 1, runs - 1)
-    return [_person(user, number) for number, user in enumerate(User.objects.filter(pk__in=_ids(on.people)))]
+    return [person(user, number) for number, user in enumerate(User.objects.filter(pk__in=_ids(on.people)))]
 
 
 def _ids(people: Iterable[User]) -> list[int]:
     return [user.pk for user in people]
 
 
-def _person(user: User, number: int) -> Person:
+def person(user: User, number: int) -> Person:
+    """What this user comes in with: an address of their own by `number`, a session, a token, and their runs."""
     return Person(
         name=user.username,
         password=PASSWORD,

@@ -128,8 +128,8 @@ def _cancel_page(person: Person, chance: Random, text: str) -> Asked:
     return _form(person, f"/workflows/{_run(person, chance)}/cancel/", {}, (302,))
 
 
-def _sign_in_page(person: Person, chance: Random, text: str) -> Asked:
-    return Asked("GET", "/accounts/login/", (("Accept", "text/html"), ("Accept-Language", "en")))
+def _as_a_stranger(path: str) -> Build:
+    return lambda person, chance, text: Asked("GET", path, (("Accept", "text/html"), ("Accept-Language", "en")))
 
 
 def _sign_in(person: Person, chance: Random, text: str) -> Asked:
@@ -165,23 +165,30 @@ def _cancel(person: Person, chance: Random, text: str) -> Asked:
     return Asked("POST", f"/api/workflow/cancel/{_run(person, chance)}", _program(person))
 
 
+EXECUTE = "POST /api/workflow/execute"
 ROUTES = (
     Route("GET /workflows/create/", 8, _page("/workflows/create/")),
-    Route("GET /workflows/", 10, _page("/workflows/")),
+    Route("GET /workflows/", 9, _page("/workflows/")),
     Route("GET /workflows/{id}/", 10, _run_page),
     Route("GET /workflows/{id}/live/", 14, _live),
     Route("POST /workflows/price/", 6, _price),
     Route("GET /credits/", 3, _page("/credits/")),
     Route("GET /api/assets/{id}/thumbnail", 4, _thumbnail),
-    Route("GET /accounts/login/", 1.5, _sign_in_page),
+    Route("GET /", 1, _as_a_stranger("/")),
+    Route("GET /accounts/login/", 1.5, _as_a_stranger("/accounts/login/")),
     Route("GET /api/workflow", 6, _answer("/api/workflow")),
     Route("GET /api/workflow/status/{id}", 12, _status),
     Route("GET /api/credits", 3, _answer("/api/credits")),
     Route("GET /api/models", 3, _answer("/api/models")),
-    Route("POST /api/workflow/execute", 9, _execute, writes=True),
+    Route(EXECUTE, 9, _execute, writes=True),
     Route("POST /workflows/create/", 4, _make, writes=True),
     Route("POST /api/workflow/cancel/{id}", 4, _cancel, writes=True),
     Route("POST /workflows/{id}/cancel/", 2, _cancel_page, writes=True),
     Route("POST /accounts/login/", 0.5, _sign_in, writes=True),
 )
 WEIGHTS = [route.weight for route in ROUTES]
+
+
+def route(name: str) -> Route:
+    """The one of this name."""
+    return next(one for one in ROUTES if one.name == name)
