@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
 
 import sql
 from crashpoint import crashpoint
@@ -102,10 +101,11 @@ def take(limit: int, phases: Sequence[Phase] = tuple(Phase), workflow_id: UUID |
 _LOADED = f"""
 SELECT STATEMENT_TIMESTAMP(), {sql.columns(Attempt, "attempt")}, {sql.columns(Step, "step")},
     {sql.columns(Workflow, "workflow")}
-FROM workflows_attempt attempt
+FROM unnest(%s::uuid[]) AS taken (id)
+JOIN workflows_attempt attempt ON attempt.id = taken.id
 JOIN workflows_step step ON step.id = attempt.step_id
 JOIN workflows_workflow workflow ON workflow.id = step.workflow_id
-WHERE attempt.id = ANY(%s) ORDER BY attempt.turn, attempt.created
+ORDER BY attempt.turn, attempt.created
 """  # noqa: S608 (the names are those of our own columns)
 
 
@@ -130,11 +130,6 @@ def due_phases() -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT phase FROM workflows_attempt WHERE next_check_at <= STATEMENT_TIMESTAMP()")
         return {phase for (phase,) in cursor.fetchall()}
-
-
-def held(attempt: Attempt) -> "QuerySet[Attempt]":
-    """The attempt's row, as long as nobody has claimed it since."""
-    return Attempt.objects.filter(pk=attempt.pk, fence=attempt.fence)
 
 
 def write(attempt: Attempt, *, unless_called: bool = False) -> None:

@@ -28,8 +28,8 @@ def test_what_is_read_is_what_django_reads(workflow, model):
 
 def test_rows_that_were_joined_come_apart_again(workflow):
     with connection.cursor() as cursor:
-        cursor.execute(  # noqa: S608 (the names are those of our own columns)
-            f"SELECT {sql.columns(Workflow, 'run')}, {sql.columns(Asset, 'image')}, {sql.columns(Step, 'step')}"
+        cursor.execute(
+            f"SELECT {sql.columns(Workflow, 'run')}, {sql.columns(Asset, 'image')}, {sql.columns(Step, 'step')}"  # noqa: S608
             " FROM workflows_workflow run JOIN workflows_step step ON step.workflow_id = run.id"
             " LEFT JOIN workflows_asset image ON image.id = run.image_id ORDER BY step.id"
         )
