@@ -34,8 +34,10 @@ def account(request: Visit) -> HttpResponse:
     holds = Hold.objects.filter(account__user=request.user, status=Hold.Status.OPEN).order_by("-created")
     lines = [*(hold.reference for hold in holds), *(entry.reference for entry in page)]
     meanings = references.meanings(lines)
+    account = ledger.balance(request.user)
     context: dict[str, Any] = {
-        "account": ledger.balance(request.user),
+        "account": account,
+        "purse": account,
         "holds": [(hold, meanings.get(hold.reference)) for hold in holds],
         "entries": [(entry, meanings.get(entry.reference)) for entry in page[:PAGE]],
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
-from rest_framework.generics import GenericAPIView, get_object_or_404
+from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+import sql
 from workflows import content, deletion, document, pipeline, shapes, uploads
 from workflows.models import Asset, Workflow
 from workflows.prompts import InvalidInput
@@ -326,11 +327,17 @@ def _id(value: object, field: str = "workflow_id") -> UUID:
 
 
 def _own(request: Request, workflow_id: UUID) -> Workflow:
-    return get_object_or_404(Workflow, pk=workflow_id, user=_user(request), deleted=None)
+    workflow = document.owned(_user(request), workflow_id)
+    if workflow.deleted:
+        raise Http404("No Workflow matches the given query.")
+    return workflow
 
 
 def _own_asset(request: Request, asset_id: UUID) -> Asset:
-    return get_object_or_404(Asset, pk=asset_id, user=_user(request))
+    found = sql.found(Asset, "id = %s AND user_id = %s", [asset_id, _user(request).pk])
+    if not found:
+        raise Http404("No Asset matches the given query.")
+    return found[0]
 
 
 def _own_image(request: Request, value: object) -> Asset | None:

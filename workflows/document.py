@@ -6,10 +6,11 @@ Nothing of the provider's own text or addresses is in it.
 import datetime
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
+from django.http import Http404
 
 import sql
 from credits.models import Hold
@@ -20,11 +21,16 @@ from workflows.addresses import address
 from workflows.models import Asset, Step, Workflow
 from workflows.states import Status
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
-def status_document(workflow: Workflow, steps: list[Step] | None = None) -> dict[str, Any]:
+
+def status_document(
+    workflow: Workflow, steps: list[Step] | None = None, credits: dict[str, int] | None = None
+) -> dict[str, Any]:
     """Where a run stands, what came of it and what it cost; times are ISO 8601, credits whole numbers.
 
-    `steps` are those of `steps_of`, where somebody has read them already.
+    `steps` are those of `steps_of` and `credits` those of `money`, where somebody has read them already.
     """
     steps = steps_of(workflow) if steps is None else steps
     return {
@@ -39,11 +45,20 @@ def status_document(workflow: Workflow, steps: list[Step] | None = None) -> dict
         "finished": _time(workflow.finished),
         "steps": [_step(step) for step in steps],
         "result": _result(steps),
-        "credits": money(workflow),
+        "credits": money(workflow) if credits is None else credits,
         "error": error(workflow),
         "may_come": _may_come(workflow, steps),
         "links": links(workflow),
     }
+
+
+def owned(user: "User", pk: UUID) -> Workflow:
+    """This user's run; raises Http404 for any other."""
+    found = sql.found(Workflow, "id = %s AND user_id = %s", [pk, user.pk])
+    if not found:
+        raise Http404("No Workflow matches the given query.")
+    found[0].user = user
+    return found[0]
 
 
 def steps_of(workflow: Workflow) -> list[Step]:

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from credits import ledger, views
 from credits.ledger import InsufficientCredits
 from workflows import deletion, pipeline, uploads
-from workflows.document import status_document
+from workflows.document import owned, status_document
 from workflows.forms import MODELS, MakeForm
 from workflows.limits import TooMany
 from workflows.models import Workflow
@@ -115,7 +115,7 @@ def _priced(request: Visit, form: MakeForm) -> dict[str, Any]:
         quote = pricing.quote if pricing.is_valid() else None
     account = ledger.balance(request.user)
     left = account.available - quote.credits if quote else None
-    return {"form": form, "quote": quote, "account": account, "left": left, "missing": -left if left else 0}
+    return {"form": form, "quote": quote, "purse": account, "left": left, "missing": -left if left else 0}
 
 
 def _price_shown(request: Visit, form: MakeForm) -> int:
@@ -155,7 +155,7 @@ def _uuid(text: str | None) -> UUID | None:
 @require_GET
 def detail(request: Visit, pk: UUID) -> HttpResponse:
     """A run as it stands: the strip, the money, what can be done."""
-    workflow = get_object_or_404(_own(request), pk=pk)
+    workflow = owned(request.user, pk)
     return render(request, "workflows/detail.html", {"strip": Strip(workflow), "workflow": workflow})
 
 
@@ -174,9 +174,9 @@ def card(request: Visit, pk: UUID) -> HttpResponse:
 
 
 def _when_changed(request: Visit, pk: UUID, template: str) -> HttpResponse:
-    workflow = get_object_or_404(_own(request), pk=pk)
+    workflow = owned(request.user, pk)
     strip = Strip(workflow)
-    etag = _etag(status_document(workflow, strip.steps), strip.pace, get_language())
+    etag = _etag(status_document(workflow, strip.steps, strip.money), strip.pace, get_language())
     response = get_conditional_response(request, etag=etag)
     if response is None:
         context = {"strip": strip, "workflow": workflow, "fragment": True}
@@ -194,7 +194,7 @@ def _etag(*parts: Any) -> str:
 @require_POST
 def cancel(request: Visit, pk: UUID) -> HttpResponse:
     """Stop it; what was not delivered comes back."""
-    workflow = pipeline.cancel(get_object_or_404(_own(request), pk=pk).pk)
+    workflow = pipeline.cancel(owned(request.user, pk).pk)
     if workflow.status == Status.SUCCEEDED:
         messages.info(request, _("It was finished before it could be canceled."))
     return redirect(workflow)
@@ -204,7 +204,7 @@ def cancel(request: Visit, pk: UUID) -> HttpResponse:
 @require_POST
 def retry(request: Visit, pk: UUID) -> HttpResponse:
     """Go on from the step that is missing."""
-    workflow = get_object_or_404(_own(request), pk=pk)
+    workflow = owned(request.user, pk)
     try:
         pipeline.retry(workflow.pk)
     except pipeline.NotRetryable as refusal:
