@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -55,17 +56,10 @@ class MakeForm(forms.Form):
     seed = forms.IntegerField(required=False, label=_("Seed"))
     key = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
 
-    def __init__(
-        self,
-        user: "User",
-        *args: Any,
-        pricing: bool = False,
-        offer: list[catalog.Model] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, user: "User", *args: Any, pricing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        self.offer = on_offer(user) if offer is None else offer
+        self.offer = on_offer(user)
         self.pricing = pricing
         self.quote: Quote | None = None
         self.fields["key"].initial = secrets.token_urlsafe(24)
@@ -167,10 +161,11 @@ class MakeForm(forms.Form):
             return data
         try:
             self.image_asset = self._own_image(data.get("image"))
-            stand_in = Asset(kind=Asset.Kind.IMAGE, width=16, height=9) if data["upload"] or self.pricing else None
+            stand_in = _stand_in() if data["upload"] or self.pricing else None
             prompt = data["prompt"] or ("…" if self.pricing else "")
             image = stand_in or self.image_asset
-            self.quote = pipeline.quote(data["type"], prompt, self._options(), image, user=self.user, among=self.offer)
+            options = self._options(data)
+            self.quote = pipeline.quote(data["type"], prompt, options, image, user=self.user, among=self.offer)
         except InvalidInput as invalid:
             self._blame(invalid)
         return data
@@ -185,11 +180,22 @@ class MakeForm(forms.Form):
             raise InvalidInput({"image": str(_("There is no such image."))})
         return image
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self, data: Mapping[str, Any]) -> dict[str, Any]:
         names = [*SHAPE, "style", "enhance", *MODELS, "seed"]
-        if self.cleaned_data["type"] == Workflow.Type.VIDEO_FROM_IMAGE:
+        if data["type"] == Workflow.Type.VIDEO_FROM_IMAGE:
             names.remove("aspect_ratio")  # the image's own
-        return {name: value for name in names if (value := self.cleaned_data.get(name)) not in (None, "")}
+        return {name: value for name in names if (value := data.get(name)) not in (None, "")}
+
+    def price_alone(self) -> Quote | None:
+        """What the box would be as it is shown, whatever its words and picture; None for a choice without a price."""
+        shown = {name: self[name].value() or None for name in self.fields if name not in ("prompt", "upload")}
+        try:
+            data = {name: self.fields[name].clean(value) for name, value in shown.items()}
+            self._own_image(data["image"])
+            options = self._options(data)
+            return pipeline.quote(data["type"], "…", options, _stand_in(), user=self.user, among=self.offer)
+        except (forms.ValidationError, InvalidInput):
+            return None
 
     # --- Making it
 
@@ -221,7 +227,11 @@ class MakeForm(forms.Form):
         workflow = None
         try:
             quote = pipeline.quote(
-                self.cleaned_data["type"], self.cleaned_data["prompt"], self._options(), uploaded, user=self.user
+                self.cleaned_data["type"],
+                self.cleaned_data["prompt"],
+                self._options(self.cleaned_data),
+                uploaded,
+                user=self.user,
             )
             workflow = pipeline.start(self.user, quote, key=key, digest=digest)
             return workflow
@@ -233,11 +243,16 @@ class MakeForm(forms.Form):
     def _digest(self) -> str:
         """Names the request, so that the same box with other words is another request."""
         data = self.cleaned_data
-        parts: list[Any] = [data["type"], data["prompt"], str(data["image"]), self._options()]
+        parts: list[Any] = [data["type"], data["prompt"], str(data["image"]), self._options(data)]
         if data["upload"]:
             parts.append(hashlib.sha256(data["upload"].read()).hexdigest())
             data["upload"].seek(0)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _stand_in() -> Asset:
+    """In the place of a picture that is not known yet."""
+    return Asset(kind=Asset.Kind.IMAGE, width=16, height=9)
 
 
 def _common(several: list[tuple[Any, ...]]) -> list[Any]:

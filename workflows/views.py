@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from credits import ledger, views
 from credits.ledger import InsufficientCredits
 from workflows import deletion, pipeline, uploads
-from workflows.document import owned, status_document
+from workflows.document import made_by, owned, status_document
 from workflows.forms import MODELS, MakeForm
 from workflows.limits import TooMany
 from workflows.models import Workflow
@@ -107,12 +107,7 @@ def _too_many(request: Visit, form: MakeForm, refusal: TooMany) -> HttpResponse:
 
 def _priced(request: Visit, form: MakeForm) -> dict[str, Any]:
     """The form with its price and what would be left; the price alone needs no prompt and no image."""
-    quote = form.quote
-    if quote is None:
-        shown = {field.name: field.value() for field in form if field.name not in ("prompt", "upload")}
-        given = {name: value for name, value in shown.items() if value}
-        pricing = MakeForm(request.user, given, pricing=True, offer=form.offer)
-        quote = pricing.quote if pricing.is_valid() else None
+    quote = form.quote or form.price_alone()
     account = ledger.balance(request.user)
     left = account.available - quote.credits if quote else None
     return {"form": form, "quote": quote, "purse": account, "left": left, "missing": -left if left else 0}
@@ -278,9 +273,10 @@ def delete_picture(request: Visit, pk: UUID) -> HttpResponse:
 def gallery(request: Visit) -> HttpResponse:
     """A contact sheet of one's own runs, newest first."""
     chosen = {name: request.GET.get(name, "") for name in ("type", "status")}
-    runs = _own(request).filter(deleted=None).order_by("-created", "-pk").prefetch_related("steps__asset")
+    runs = _own(request).filter(deleted=None).order_by("-created", "-pk")
     page = list(_filtered(_after(runs, request.GET.get("before")), chosen)[: PAGE + 1])
-    strips = [Strip(workflow, workflow.steps.all()) for workflow in page[:PAGE]]
+    steps = made_by(page[:PAGE])
+    strips = [Strip(workflow, steps[workflow.pk]) for workflow in page[:PAGE]]
     context = {
         "strips": strips,
         "more": page[PAGE - 1].pk if len(page) > PAGE else None,
