@@ -5,8 +5,8 @@ is well. One query, so that a price can be asked for with every change of an opt
 import dataclasses
 import datetime
 import functools
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
@@ -26,9 +26,9 @@ KEYLESS = "sandbox"
 
 def on_offer(user: "User | None" = None) -> list[catalog.Model]:
     """The models that this user can choose from, cheapest first; with a key of their own for the service's fee."""
-    known = {model.slug: model for model in catalog.live()}
+    known = {model.slug: model for model in catalog.MODELS if model.is_live}
     found = [
-        _for(known[row.slug], row.price_override, row.own_key)
+        _for(known[row.slug], json.loads(row.override) if row.override else None, row.own_key)
         for row in _rows(user)
         if row.slug in known and (row.healthy or row.own_key) and _is_open(row)
     ]
@@ -47,11 +47,25 @@ def sync(**_: Any) -> None:
 _ANYBODY, _ANY_DAY = -1, datetime.date.max  # in the place of a user and of today
 
 
-def _rows(user: "User | None") -> Iterable[Any]:
-    """What there is of each model that may be offered."""
+class _Row(NamedTuple):
+    """What there is of a model that may be offered."""
+
+    slug: str
+    provider: str
+    override: str | None  # JSON
+    key_of: str
+    platform_key: bool
+    own_key: bool
+    healthy: bool
+
+
+def _rows(user: "User | None") -> list[_Row]:
+    """What there is of each."""
     statement, values = _statement()
-    known = {_ANYBODY: (user.pk if user else None) or _ANYBODY, _ANY_DAY: timezone.now().date()}
-    return Model.objects.raw(statement, [known.get(value, value) for value in values])
+    known: dict[Any, Any] = {_ANYBODY: (user.pk if user else None) or _ANYBODY, _ANY_DAY: timezone.now().date()}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [known.get(value, value) for value in values])
+        return [_Row(*row) for row in cursor.fetchall()]
 
 
 @functools.cache
@@ -66,7 +80,7 @@ def _statement() -> tuple[str, tuple[Any, ...]]:
         .annotate(key_of=_key_of())
         .annotate(platform_key=Exists(keys.filter(owner=None)), own_key=Exists(keys.filter(owner=_ANYBODY)))
         .annotate(healthy=~Exists(ill))
-        .only("slug", "provider", "price_override")
+        .values_list("slug", "provider", "price_override", "key_of", "platform_key", "own_key", "healthy")
     )
     statement, values = asked.query.sql_with_params()
     return statement, tuple(values)
@@ -77,7 +91,7 @@ def _key_of() -> Any:
     return Case(*(When(provider=name, then=Value(other)) for name, other in others), default=F("provider"))
 
 
-def _is_open(row: Any) -> bool:
+def _is_open(row: _Row) -> bool:
     if row.provider == KEYLESS or settings.PROVIDER_MODE == "simulated":
         return True
     return bool(row.platform_key or row.own_key or settings.PROVIDER_KEYS.get(row.key_of))

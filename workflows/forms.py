@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+import sql
 from providers import catalog
 from providers.base import Kind
 from providers.offer import on_offer
@@ -117,9 +118,10 @@ class MakeForm(forms.Form):
     @property
     def images(self) -> list[Asset]:
         """The images to choose from: the one that was asked for and the newest."""
-        own = Asset.objects.filter(user=self.user, kind=Asset.Kind.IMAGE)
-        newest = list(own.order_by("-created")[:RECENT])
-        asked = own.filter(pk=self._asked()).first() if self._asked() else None
+        newest = sql.found(
+            Asset, "user_id = %s AND kind = 'image' ORDER BY created DESC LIMIT %s", [self.user.pk, RECENT]
+        )
+        asked = self._image(wanted) if (wanted := self._asked()) else None
         return [asked, *(image for image in newest if image != asked)][:RECENT] if asked else newest
 
     def _asked(self) -> Any:
@@ -174,8 +176,11 @@ class MakeForm(forms.Form):
         for name, sentence in invalid.errors.items():
             self.add_error(name if name in self.fields else None, sentence)
 
+    def _image(self, pk: Any) -> Asset | None:
+        return Asset.objects.filter(user=self.user, kind=Asset.Kind.IMAGE, pk=pk).first()
+
     def _own_image(self, pk: Any) -> Asset | None:
-        image = Asset.objects.filter(user=self.user, kind=Asset.Kind.IMAGE, pk=pk).first() if pk else None
+        image = self._image(pk) if pk else None
         if pk and image is None:
             raise InvalidInput({"image": str(_("There is no such image."))})
         return image
