@@ -19,10 +19,11 @@ PR_SET_PDEATHSIG = 1
 
 
 def give_way(nice: int) -> None:
-    """Let whoever is less nice have the processor first; 0 is usual, 19 is the most.
+    """Let whoever is less nice have the processor first; 0 is usual, 19 is the most, below 0 one goes before others.
 
     Linux weighs all programs of a session as one, and looks at their own niceness only among themselves: so that of
     the session is told as well, where there is such a thing. In a container or a unit of systemd its weight counts.
+    Raises PermissionError for a niceness below that of now, where the system does not allow it.
     """
     os.nice(nice)
     with contextlib.suppress(OSError):

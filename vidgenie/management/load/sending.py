@@ -107,6 +107,7 @@ def sending(plan: Plan) -> Iterator[Sending]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # it comes first, as a machine of its own would; nobody comes with it
         )
         with process:
             try:
