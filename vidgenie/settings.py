@@ -177,8 +177,6 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "vidgenie.views.site",
             ],
-            "builtins": ["vidgenie.templatetags.known_addresses"],
-            "libraries": {"i18n": "vidgenie.templatetags.known_words"},
         },
     },
 ]

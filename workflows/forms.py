@@ -22,7 +22,6 @@ from workflows.quote import STAGES, Quote
 from workflows.services import SERVICES
 from workflows.services.image_generator import SEED_LIMIT
 from workflows.services.prompt_enhancer import STYLE_LIMIT
-from workflows.widgets import Renderer
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -39,8 +38,6 @@ RECENT = 4  # images to choose from
 
 class MakeForm(forms.Form):
     """What to make. After a successful `is_valid` there is `quote`; then `start` makes it."""
-
-    default_renderer = Renderer()
 
     type = forms.CharField(widget=forms.RadioSelect(choices=TYPES), initial=Workflow.Type.COMPLETE)
     prompt = forms.CharField(required=False, strip=False, widget=forms.Textarea)
