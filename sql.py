@@ -8,10 +8,10 @@ must be a value: no expression of Django's. This module imports nothing of ours,
 import datetime
 import functools
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import Field, JSONField, Model
 from django.db.models.base import ModelState
 
@@ -78,6 +78,23 @@ def save(row: Model, *names: str) -> None:
         cursor.execute(_updating(model, names), [*values, row.pk])
         if not cursor.rowcount:
             raise DatabaseError(f"{model._meta.label} {row.pk} is not there any more")
+
+
+def broken(error: IntegrityError) -> str:
+    """The name of the constraint that was broken; "" where PostgreSQL names none."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""
+
+
+def asked(query: tuple[str, Sequence[Any]], given: Mapping[Any, Any]) -> list[tuple[Any, ...]]:
+    """The rows that a query of Django's finds, which was composed once, as `sql_with_params` gives it.
+
+    `given` is what now stands for the values that it was composed with. What stands in no other place of it will do.
+    """
+    statement, values = query
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [given.get(value, value) for value in values])
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def value(field: "Field[Any, Any]", given: Any) -> Any:

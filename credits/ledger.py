@@ -173,7 +173,7 @@ def _transaction(*, savepoint: bool = True) -> Iterator[None]:
         with transaction.atomic(savepoint=savepoint):
             yield
     except IntegrityError as error:
-        broken = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+        broken = sql.broken(error)
         if broken == "credits_entry_key_key":
             raise KeyReused("This key was used for something else.") from error
         if broken == "hold_one_open_per_reference":

@@ -40,6 +40,14 @@ class Sealed:
         """The plain key. Raises Unopenable."""
         return ring.open(self.text, provider=self.provider, owner=self.owner, row=self.row)
 
+    def opens(self, ring: Ring) -> bool:
+        """Whether a key of the ring opens it."""
+        try:
+            self.open(ring)
+        except Unopenable:
+            return False
+        return True
+
     def seal_anew(self, ring: Ring) -> str:
         """The same key, sealed with the ring's first. Raises Unopenable; what it returns has been opened once."""
         plain = self.open(ring)
@@ -74,7 +82,7 @@ def count_by_key() -> Counter[str]:
 
 def unopenable(ring: Ring) -> list[Sealed]:
     """The rows that no key of the ring opens."""
-    return [sealed for sealed in sealed_rows() if not _opens(sealed, ring)]
+    return [sealed for sealed in sealed_rows() if not sealed.opens(ring)]
 
 
 def forget_unopenable(ring: Ring) -> int:
@@ -111,14 +119,6 @@ def _rotate_one(sealed: Sealed, ring: Ring, progress: Progress) -> None:
         progress.sealed += 1
     else:
         progress.changed_meanwhile += 1
-
-
-def _opens(sealed: Sealed, ring: Ring) -> bool:
-    try:
-        sealed.open(ring)
-    except Unopenable:
-        return False
-    return True
 
 
 def _after(last: UUID | None) -> QuerySet[ProviderKey, tuple[UUID, str, int | None, str]]:

@@ -14,6 +14,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
+import sql
 from providers import catalog
 from providers.adapters import ADAPTERS
 from providers.models import Model, ProviderHealth, ProviderKey
@@ -61,15 +62,12 @@ class _Row(NamedTuple):
 
 def _rows(user: "User | None") -> list[_Row]:
     """What there is of each."""
-    statement, values = _statement()
-    known: dict[Any, Any] = {_ANYBODY: (user.pk if user else None) or _ANYBODY, _ANY_DAY: timezone.now().date()}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [known.get(value, value) for value in values])
-        return [_Row(*row) for row in cursor.fetchall()]
+    given = {_ANYBODY: (user.pk if user else None) or _ANYBODY, _ANY_DAY: timezone.now().date()}
+    return [_Row(*row) for row in sql.asked(_query(), given)]
 
 
 @functools.cache
-def _statement() -> tuple[str, tuple[Any, ...]]:
+def _query() -> tuple[str, tuple[Any, ...]]:
     """The query of `_rows`. Nearly every page asks it, and it takes Django longer to write than PostgreSQL to answer:
     so it is written once.
     """
@@ -82,8 +80,7 @@ def _statement() -> tuple[str, tuple[Any, ...]]:
         .annotate(healthy=~Exists(ill))
         .values_list("slug", "provider", "price_override", "key_of", "platform_key", "own_key", "healthy")
     )
-    statement, values = asked.query.sql_with_params()
-    return statement, tuple(values)
+    return asked.query.sql_with_params()
 
 
 def _key_of() -> Any:

@@ -83,7 +83,7 @@ def open_ones() -> list[str]:
 
 def unopenable(ring: Ring) -> Counter[str]:
     """How many sealed seeds no key of the ring opens, by the id of the key that sealed them."""
-    return Counter(seed.key_id for seed in seeds() if not _opens(ring, seed.text))
+    return Counter(seed.key_id for seed in seeds() if seed.key_id and not seed.opens(ring))
 
 
 def rotate(ring: Ring) -> Progress:
@@ -119,11 +119,3 @@ def _as_sealed(text: str) -> Sealed:
 
 def _key_id(text: str) -> str:
     return _as_sealed(text).key_id
-
-
-def _opens(ring: Ring, text: str) -> bool:
-    try:
-        opened(ring, text)
-    except Unopenable:
-        return False
-    return True

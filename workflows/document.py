@@ -16,7 +16,7 @@ import sql
 from credits.models import Hold
 from providers import catalog
 from providers.base import Reason
-from workflows import line, reasons
+from workflows import line, reasons, watch
 from workflows.addresses import address
 from workflows.models import Asset, Step, Workflow
 from workflows.states import Status
@@ -77,7 +77,7 @@ def steps_of(workflow: Workflow) -> list[Step]:
 
 
 # Pages ask this every second, and Django takes several times as long to write it as PostgreSQL to answer it. What is
-# unfinished is due at some time; what there is to hope for, `watch` says.
+# unfinished is due at some time.
 _STEPS = f"""
 SELECT attempts.*, {sql.columns(Step, "step")}, {sql.columns(Asset, "asset")}
 FROM workflows_step step
@@ -87,7 +87,7 @@ CROSS JOIN LATERAL (
         MAX(progress) FILTER (WHERE next_check_at IS NOT NULL),
         MAX(queue_position) FILTER (WHERE next_check_at IS NOT NULL AND phase = 'fetch'),
         MAX(phase) FILTER (WHERE next_check_at IS NOT NULL AND reason != ''),
-        MAX(watch_until) FILTER (WHERE watch_until > STATEMENT_TIMESTAMP() AND (job_id != '' OR outputs != '[]')),
+        MAX(watch_until) FILTER (WHERE {watch.HOPE}),
         COUNT(*) FILTER (WHERE next_check_at IS NOT NULL AND phase = 'submit')
     FROM workflows_attempt WHERE step_id = step.id
 ) attempts
@@ -127,20 +127,16 @@ _ANY = UUID(int=2**128 - 1)  # in the place of a run's id; it stands nowhere els
 
 def _add_places(steps: list[Step]) -> None:
     """What has not been submitted has a place in line."""
-    statement, values = _places_statement()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [steps[0].workflow_id if value == _ANY else value for value in values])
-        places = dict(cursor.fetchall())
+    places = dict(sql.asked(_places(), {_ANY: steps[0].workflow_id}))
     for step in steps:
         step.place = places.get(step.pk)  # type: ignore[attr-defined]
 
 
 @functools.cache
-def _places_statement() -> tuple[str, tuple[Any, ...]]:
+def _places() -> tuple[str, tuple[Any, ...]]:
     """The steps of a run and their places: long, and the same each time, so it is written once."""
     asked = Step.objects.filter(workflow=_ANY).annotate(place=line.place()).order_by().values_list("pk", "place")
-    statement, values = asked.query.sql_with_params()
-    return statement, tuple(values)
+    return asked.query.sql_with_params()
 
 
 def money(workflow: Workflow) -> dict[str, int]:

@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import DurationField, ExpressionWrapper, F, Func, IntegerField, QuerySet, Subquery
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils.timesince import timesince
 from django.utils.translation import ngettext
 
+import sql
 from providers import catalog
 from workflows.models import Step, Transition, Workflow
 from workflows.states import UNFINISHED, Status
@@ -41,10 +41,7 @@ def require(workflow: Workflow) -> None:
     at_once, in_a_day = settings.WORKFLOWS_IN_FLIGHT_PER_USER, settings.WORKFLOWS_PER_DAY_PER_USER
     if not (at_once or in_a_day):
         return
-    statement, values = _counts()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [workflow.user_id if value == _ANYBODY else value for value in values])
-        in_flight, today = cursor.fetchone()
+    ((in_flight, today),) = sql.asked(_counts(), {_ANYBODY: workflow.user_id})
     if at_once and in_flight > at_once:
         seconds = _until_one_ends(_in_flight(workflow.user_id).exclude(pk=workflow.pk))
         raise TooMany("too_many_in_flight", at_once, seconds, _too_many_at_once(at_once))
@@ -61,8 +58,7 @@ def _counts() -> tuple[str, tuple[Any, ...]]:
     """The query for a user's runs in flight and starts of the last 24 hours, which every start asks: written once."""
     started, again = _starts(_ANYBODY)
     counts = _counted(_in_flight(_ANYBODY)), _counted(started) + _counted(again)
-    statement, values = User.objects.filter(pk=_ANYBODY).values_list(*counts).query.sql_with_params()
-    return statement, tuple(values)
+    return User.objects.filter(pk=_ANYBODY).values_list(*counts).query.sql_with_params()
 
 
 def _in_flight(user_id: int) -> QuerySet[Workflow]:

@@ -91,7 +91,7 @@ def start(user: "User", quote: Quote, *, key: str | None = None, digest: str = "
     except IntegrityError as error:  # the key was used before, perhaps by a request that came at the same moment
         if before := started_before(user, key, digest):
             return before
-        if "_image_id_" in (getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) or ""):
+        if "_image_id_" in sql.broken(error):
             raise PictureGone({"image": _("There is no such image.")}) from error
         raise
     crashpoint("started")

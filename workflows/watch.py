@@ -46,8 +46,12 @@ def watched() -> "QuerySet[Attempt]":
     )
 
 
+# `hope`, for SQL that is written by hand.
+HOPE = "watch_until > STATEMENT_TIMESTAMP() AND (job_id != '' OR outputs != '[]')"
+
+
 def hope() -> Q:
-    """That something could come of an attempt on watch; `document` asks the same."""
+    """That something could come of an attempt on watch."""
     return Q(watch_until__gt=Now()) & (~Q(job_id="") | ~Q(outputs=[]))
 
 
